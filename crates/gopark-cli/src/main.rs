@@ -1,0 +1,2 @@
+//! gopark.
+fn main() {}

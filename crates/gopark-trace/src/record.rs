@@ -1,0 +1,134 @@
+//! An event in its place: when, in which order, by whom, from which line, by which rule.
+
+use std::fmt;
+
+use crate::event::Event;
+use crate::ids::{GId, MId, Nanos, PId, SiteId};
+use crate::rule::Rule;
+use crate::wire::{Reader, Wire, WireError};
+
+mod batch;
+
+pub use batch::Batch;
+pub(crate) use batch::Packer;
+
+wire_struct! {
+    /// Who acted: the M, with the P and G it had at that moment.
+    #[derive(Copy, Default, Hash)]
+    pub struct Actor {
+        /// The thread; none for what happens outside (start, sysmon before it has an M).
+        pub m: Option<MId>,
+        /// Its P, if it had one.
+        pub p: Option<PId>,
+        /// The goroutine it ran; none in the scheduler.
+        pub g: Option<GId>,
+    }
+}
+
+words! {
+    /// Whether the source said so, or a rule makes it so.
+    pub enum Certainty {
+        /// The runtime wrote it when it did it.
+        1 Observed = "observed",
+        /// Made up from other events by a rule.
+        2 Inferred = "inferred",
+    }
+}
+
+/// One event with its circumstances.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// Place in the one order of the run, from 0.
+    pub seq: u64,
+    /// Since the start of the run; never less than that of the record before.
+    pub time: Nanos,
+    /// Who acted.
+    pub actor: Actor,
+    /// The line of the program that called, defined by an earlier [`Event::Site`].
+    pub site: Option<SiteId>,
+    /// The rule that caused it, with its numbers.
+    pub rule: Option<Rule>,
+    /// Whether it was observed.
+    pub certainty: Certainty,
+    /// What happened.
+    pub event: Event,
+}
+
+impl Record {
+    /// True for an event after which another goroutine runs, or an M starts, parks or moves a P:
+    /// what one step of the stage goes to.
+    pub fn is_decision(&self) -> bool {
+        matches!(
+            self.event,
+            Event::GoStart { .. }
+                | Event::GoPark { .. }
+                | Event::GoYield { .. }
+                | Event::GoPreempt { .. }
+                | Event::GoExit { .. }
+                | Event::GlobalGet { .. }
+                | Event::RingOverflow { .. }
+                | Event::Steal { .. }
+                | Event::StealSlot { .. }
+                | Event::StealNone { .. }
+                | Event::MPark { .. }
+                | Event::MWake { .. }
+                | Event::MStart { .. }
+                | Event::PHandoff { .. }
+                | Event::PRetake { .. }
+                | Event::CoSwitch { .. }
+                | Event::RunEnd { .. }
+        )
+    }
+}
+
+impl fmt::Display for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.event)?;
+        match &self.rule {
+            Some(rule) => write!(f, ": {rule}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Wire for Record {
+    const TYPE: &'static str = "Record";
+
+    fn put(&self, out: &mut Vec<u8>) {
+        self.seq.put(out);
+        self.time.put(out);
+        self.actor.put(out);
+        self.site.put(out);
+        self.rule.put(out);
+        self.certainty.put(out);
+        self.event.put(out);
+    }
+
+    fn get(r: &mut Reader<'_>) -> Result<Self, WireError> {
+        Ok(Self {
+            seq: Wire::get(r)?,
+            time: Wire::get(r)?,
+            actor: Wire::get(r)?,
+            site: Wire::get(r)?,
+            rule: Wire::get(r)?,
+            certainty: Wire::get(r)?,
+            event: Wire::get(r)?,
+        })
+    }
+
+    fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+
+    fn arbitrary(dice: &mut dyn FnMut(u64) -> u64) -> Self {
+        Self {
+            seq: Wire::arbitrary(dice),
+            time: Wire::arbitrary(dice),
+            actor: Wire::arbitrary(dice),
+            site: Wire::arbitrary(dice),
+            rule: Wire::arbitrary(dice),
+            certainty: Wire::arbitrary(dice),
+            event: Wire::arbitrary(dice),
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! Parked goroutines by what they wait for: a channel with its buffer, a lock with its owner, a
+//! WaitGroup with its counter, a moment, another goroutine.
+
+use gopark_model::{Channel, Lock, World};
+use gopark_trace::{ChanId, LockId, Nanos, Obj, WaitReason, WgId};
+use ratatui::layout::Rect;
+
+use super::census::{Census, Key, Queue, due};
+use super::marks::Spot;
+use super::pen::{Captions, Pen, cut, width};
+use super::stage::{Flow, Stage, brief, put_more};
+use crate::charset::{ROOM, VALUE};
+use crate::theme::Ink;
+
+/// A buffer is drawn with at most this many cells.
+const CELLS: u32 = 8;
+
+/// One line of the panel: a thing, and who waits for it.
+#[derive(Debug)]
+struct Group {
+    spot: Spot,
+    /// The thing.
+    lead: String,
+    /// How the goroutines wait ("recvq"), and which.
+    ends: Vec<(&'static str, Queue)>,
+}
+
+/// Draws what waits.
+pub(crate) fn render(stage: &Stage<'_>, area: Rect, pen: &mut Pen<'_>) {
+    let waiting = stage.census.waiting.values().map(Vec::len).sum::<usize>();
+    let title = format!("waiting {waiting}");
+    let inner = pen.frame(area, Captions { title: &title, ..Captions::default() });
+    let inner = Rect { x: inner.x + 1, width: inner.width.saturating_sub(2), ..inner };
+    pen.marks.tail(Spot::Waiters, inner.x + inner.width / 3, inner.y);
+    let rows = usize::from(inner.height);
+    let busy = stage.census.waiting.len() + usize::from(!stage.census.elsewhere.is_empty());
+    let mut groups = busy_groups(stage, rows);
+    let cut_short = busy > rows;
+    if cut_short {
+        groups.truncate(rows.saturating_sub(1));
+    }
+    let quiet = quiet_groups(stage, rows.saturating_sub(busy));
+    let spare = rows.saturating_sub(busy + quiet.len());
+    let (tokens, y) = draw(stage, &groups, inner, spare, pen);
+    if cut_short {
+        others(stage, &groups, Rect { y, height: 1, ..inner }, tokens, pen);
+    }
+    for (i, lead) in quiet.iter().enumerate() {
+        let lead = cut(lead, inner.width);
+        pen.put(inner.x, y + i as u16, inner.width, &lead, pen.ink(Ink::Label));
+    }
+}
+
+/// Draws `groups` below each other, with `spare` rows for those that need more than one; returns
+/// the column of the tokens and the row after the last.
+fn draw(
+    stage: &Stage<'_>,
+    groups: &[Group],
+    area: Rect,
+    spare: usize,
+    pen: &mut Pen<'_>,
+) -> (u16, u16) {
+    let widest = groups.iter().map(|g| width(&g.lead)).max().unwrap_or(0);
+    let tokens = area.x + widest.clamp(8, (area.width * 11 / 20).max(8)) + 1;
+    let (mut y, mut spare) = (area.y, spare as u16);
+    for group in groups {
+        let lead = cut(&group.lead, tokens - area.x - 1);
+        pen.put(area.x, y, tokens - area.x, &lead, pen.ink(Ink::Text));
+        let part = Rect::new(tokens, y, area.right().saturating_sub(tokens), 1 + spare);
+        let used = ends(stage, group, part, pen);
+        spare -= used - 1;
+        y += used;
+    }
+    (tokens, y)
+}
+
+/// Who waits at the ends of one thing; returns the rows it took.
+fn ends(stage: &Stage<'_>, group: &Group, area: Rect, pen: &mut Pen<'_>) -> u16 {
+    if let [(word, queue)] = &group.ends[..] {
+        let word_end = pen.put(area.x, area.y, area.width, word, pen.ink(Ink::Label));
+        let indent = word_end - area.x + u16::from(!word.is_empty());
+        let area = Rect { x: area.x + indent, width: area.width.saturating_sub(indent), ..area };
+        let flow = Flow { area, indent: 0, gap: 0, spot: group.spot };
+        let rows = flow.rows(queue);
+        flow.draw(stage, queue, pen);
+        return rows;
+    }
+    // Both ends of a channel: half the row each.
+    let half = area.width / 2;
+    for (i, (word, queue)) in group.ends.iter().enumerate() {
+        let x = area.x + i as u16 * half;
+        let word_end = pen.put(x, area.y, half, word, pen.ink(Ink::Label)) + 1;
+        let room = (x + half).saturating_sub(word_end + 1);
+        Flow::row(word_end, area.y, room, group.spot).draw(stage, queue, pen);
+    }
+    1
+}
+
+/// The number of those whose group found no row.
+fn others(stage: &Stage<'_>, shown: &[Group], row: Rect, x: u16, pen: &mut Pen<'_>) {
+    let total = stage.census.waiting.values().map(Vec::len).sum::<usize>();
+    let total = total + stage.census.elsewhere.len();
+    let drawn: usize = shown.iter().flat_map(|g| &g.ends).map(|(_, queue)| queue.total).sum();
+    pen.put(row.x, row.y, row.width, "others", pen.ink(Ink::Label));
+    put_more(total - drawn, (x, row.y), pen);
+}
+
+/// The things somebody waits for, as many as can be shown.
+fn busy_groups(stage: &Stage<'_>, at_most: usize) -> Vec<Group> {
+    let (world, census) = (stage.world, &stage.census);
+    let mut groups: Vec<Group> = Vec::new();
+    for (key, members) in census.waiting.iter().take(at_most) {
+        let ends = match key {
+            Key::Chan(chan) => chan_ends(world, *chan, members),
+            key => vec![("", Census::served(world, *key, members))],
+        };
+        groups.push(Group { spot: Spot::Waiting(*key), lead: lead(stage, *key), ends });
+    }
+    if !census.elsewhere.is_empty() && groups.len() < at_most {
+        let queue = Queue { head: census.elsewhere.clone(), total: census.elsewhere.len() };
+        let spot = Spot::Waiting(Key::Unknown);
+        groups.push(Group { spot, lead: "place not known".to_owned(), ends: vec![("", queue)] });
+    }
+    groups
+}
+
+/// Receivers and senders of a channel.
+fn chan_ends(
+    world: &World,
+    chan: ChanId,
+    members: &[gopark_trace::GId],
+) -> Vec<(&'static str, Queue)> {
+    let (receivers, senders) = Census::ends(world, chan, members);
+    let mut ends = vec![("recvq", receivers), ("sendq", senders)];
+    ends.retain(|(_, queue)| queue.total > 0);
+    ends
+}
+
+/// What a group waits for, in words.
+fn lead(stage: &Stage<'_>, key: Key) -> String {
+    let world = stage.world;
+    match key {
+        Key::Chan(id) => match world.chans().find(|c| c.id == id) {
+            Some(chan) => chan_lead(world, chan),
+            None => named(world, Obj::Chan(id)),
+        },
+        Key::Lock(id) => lock_lead(world, id),
+        Key::Wg(id) => wg_lead(world, id),
+        Key::Sleep => match due(world).values().min() {
+            Some(next) => format!("sleep, next in {}", brief(*next)),
+            None => "sleep".to_owned(),
+        },
+        Key::Select => "select".to_owned(),
+        Key::Other(WaitReason::Join, Some(Obj::Go(g))) => format!("join {g}"),
+        Key::Other(why, Some(obj)) => format!("{why}, {}", named(world, obj)),
+        Key::Other(why, None) => why.text().to_owned(),
+        Key::Unknown => "waiting".to_owned(),
+    }
+}
+
+/// A thing by its kind and its name, or its number.
+pub(crate) fn named(world: &World, obj: Obj) -> String {
+    let plain = obj.to_string();
+    match world.name_of(obj) {
+        Some(name) => {
+            let kind = plain.rsplit_once(' ').map_or(&*plain, |(kind, _)| kind);
+            format!("{kind} {name}")
+        }
+        None => plain,
+    }
+}
+
+/// A channel with its buffer: `chan jobs [▪▪··]`.
+fn chan_lead(world: &World, chan: &Channel) -> String {
+    let name = named(world, Obj::Chan(chan.id));
+    let closed = if chan.closed { " closed" } else { "" };
+    format!("{name} {}{closed}", buffer(chan.len, chan.cap))
+}
+
+/// The buffer of a channel as cells; a big one is drawn to scale.
+pub(crate) fn buffer(len: u32, cap: u32) -> String {
+    let cells = cap.min(CELLS);
+    let full = if cap <= CELLS {
+        len.min(cells)
+    } else {
+        let scaled = (u64::from(len) * u64::from(CELLS)).div_ceil(u64::from(cap));
+        (scaled as u32).min(CELLS)
+    };
+    let mut text = String::from("[");
+    text.extend((0..cells).map(|i| if i < full { VALUE } else { ROOM }));
+    text.push(']');
+    if cap > CELLS {
+        text.push_str(&format!(" {len}/{cap}"));
+    }
+    text
+}
+
+fn lock_lead(world: &World, id: LockId) -> String {
+    let name = named(world, Obj::Lock(id));
+    match world.locks().find(|l| l.id == id) {
+        Some(lock) => format!("{name}{}", held_by(lock)),
+        None => name,
+    }
+}
+
+/// Who has a lock.
+fn held_by(lock: &Lock) -> String {
+    let who = match (lock.owner, lock.readers) {
+        (Some(g), _) => format!(" of {g}"),
+        (None, 0) => " free".to_owned(),
+        (None, n) => format!(", {n} read"),
+    };
+    format!("{who}{}", if lock.starving { ", starving" } else { "" })
+}
+
+fn wg_lead(world: &World, id: WgId) -> String {
+    let name = named(world, Obj::Wg(id));
+    match world.wgs().find(|w| w.id == id) {
+        Some(wg) => format!("{name} at {}", wg.counter),
+        None => name,
+    }
+}
+
+/// Things nobody waits for, as many as there are rows for.
+fn quiet_groups(stage: &Stage<'_>, rows: usize) -> Vec<String> {
+    let (world, census) = (stage.world, &stage.census);
+    if rows == 0 {
+        return Vec::new();
+    }
+    let quiet = |key| !census.waiting.contains_key(&key);
+    let chans = world.chans().filter(|c| quiet(Key::Chan(c.id)) && !c.closed);
+    let locks = world.locks().filter(|l| quiet(Key::Lock(l.id)) && l.owner.is_some());
+    let wgs = world.wgs().filter(|w| quiet(Key::Wg(w.id)) && w.counter != 0);
+    let timers = next_timer(world).filter(|_| quiet(Key::Sleep));
+    chans
+        .map(|c| chan_lead(world, c))
+        .chain(locks.map(|l| lock_lead(world, l.id)))
+        .chain(wgs.map(|w| wg_lead(world, w.id)))
+        .chain(timers.map(|t| format!("next timer in {}", brief(t))))
+        .take(rows)
+        .collect()
+}
+
+/// How long until the next timer.
+fn next_timer(world: &World) -> Option<Nanos> {
+    world.timers().next().map(|t| t.when.minus(world.time()))
+}

@@ -1,0 +1,134 @@
+//! What a goroutine may ask of the scheduler, whatever drives it.
+//!
+//! The public API (`go`, channels, locks, `sleep` …) is not generic over the platform; it reaches
+//! the scheduler of the calling goroutine through this trait object. Each method is one runtime
+//! call; those marked *switches* may return on another thread.
+
+use std::panic::Location;
+
+use gopark_trace::event::Event;
+use gopark_trace::ids::{GId, Nanos, Obj, SiteId};
+use gopark_trace::ring::{Stamp, Structure};
+use gopark_trace::rule::Rule;
+use gopark_trace::words::{EndKind, WaitReason};
+
+use crate::g::{Entry, Gp};
+use crate::lock::RawLock;
+
+/// An event with its rule.
+pub(crate) type Ev = (Event, Option<Rule>);
+
+/// A stamp that takes one number of a structure.
+pub(crate) fn stamp(structure: Structure, number: u32) -> Stamp {
+    Stamp { structure, number: u64::from(number), len: 1 }
+}
+
+/// A stamp of a goroutine: its next number.
+pub(crate) fn stamp_g(g: Gp) -> Stamp {
+    stamp(Structure::G(g.gid()), g.next_event())
+}
+
+/// What a goroutine asks of its M when it switches to it.
+#[derive(Debug)]
+pub(crate) enum Request {
+    /// Park; `commit` is done when the goroutine is off its stack.
+    Park(Park),
+    /// Give way to others (Gosched).
+    Yield(Option<SiteId>),
+    /// Give way to the goroutine in the slot, to the tail of the own ring (goyield).
+    GoYield(Option<SiteId>),
+    /// The run is over: never go on.
+    Abandon,
+}
+
+/// How to park.
+#[derive(Debug)]
+pub(crate) struct Park {
+    /// Why, in Go's words.
+    pub(crate) why: WaitReason,
+    /// For what.
+    pub(crate) on: Option<Obj>,
+    /// The number the wait list has given this wait.
+    pub(crate) on_number: Option<u32>,
+    /// The rule.
+    pub(crate) rule: Rule,
+    /// From where.
+    pub(crate) site: Option<SiteId>,
+    /// What makes the wait known, when the goroutine is off its stack.
+    pub(crate) commit: Commit,
+}
+
+/// What makes a wait known.
+#[derive(Debug)]
+pub(crate) enum Commit {
+    /// Nothing: nobody will ever wake it.
+    Nothing,
+    /// The lock of the list the goroutine is on.
+    Unlock(*const RawLock),
+    /// A timer at this time.
+    Sleep(Nanos),
+}
+
+/// A goroutine to be made.
+pub(crate) struct Spawn {
+    /// What it runs.
+    pub(crate) entry: Entry,
+    /// Its stack in bytes, 0 for the default.
+    pub(crate) stack_size: usize,
+    /// Its name.
+    pub(crate) name: Option<String>,
+}
+
+/// Kinds of things that are numbered as they are made.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum IdKind {
+    /// Channels.
+    Chan,
+    /// Locks.
+    Lock,
+    /// WaitGroups.
+    Wg,
+}
+
+/// The scheduler, seen from a goroutine.
+pub(crate) trait Kernel: Send + Sync {
+    /// A point where others may act and the conductor may stop the run; at the start of each
+    /// runtime call, before any lock is taken.
+    fn gate(&self);
+    /// Whether events are recorded.
+    fn recording(&self) -> bool;
+    /// The number of a source line, if events are recorded.
+    fn site(&self, at: &'static Location<'static>) -> Option<SiteId>;
+    /// Records events of one step, which get one time. Call it only if [`Kernel::recording`].
+    fn record(&self, site: Option<SiteId>, stamps: &[Stamp], events: &mut dyn Iterator<Item = Ev>);
+    /// The calling goroutine.
+    fn current(&self) -> Gp;
+    /// Makes a goroutine.
+    fn spawn(&self, spawn: Spawn, site: Option<SiteId>) -> GId;
+    /// Parks the calling goroutine. *Switches.*
+    fn park(&self, park: Park);
+    /// Makes a parked goroutine runnable, in the slot of the caller's P.
+    fn ready(&self, g: Gp, site: Option<SiteId>, rule: Option<Rule>);
+    /// Gosched. *Switches.*
+    fn yield_now(&self, site: Option<SiteId>);
+    /// goyield. *Switches.*
+    fn goyield(&self, site: Option<SiteId>);
+    /// The run's clock.
+    fn now(&self) -> Nanos;
+    /// Burns time: virtual in the lab, real in live.
+    fn work(&self, time: Nanos, site: Option<SiteId>);
+    /// The next number of a kind.
+    fn next_id(&self, kind: IdKind) -> u32;
+    /// Whether the caller may spin once more for a lock (`runtime_canSpin`).
+    fn can_spin(&self, round: u32) -> bool;
+    /// Spins once (`runtime_doSpin`).
+    fn spin(&self);
+    /// Ends the run; does not return. *Switches.*
+    fn end(&self, how: EndKind, text: String, rule: Option<Rule>);
+    /// How many Ps there are.
+    fn procs(&self) -> usize;
+    /// How many goroutines are alive.
+    fn alive(&self) -> u64;
+    /// Gives the calling goroutine a name.
+    fn set_name(&self, name: String);
+}

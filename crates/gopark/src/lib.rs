@@ -1,0 +1,62 @@
+//! A Go-style work-stealing goroutine runtime that shows its work.
+//!
+//! ```
+//! use gopark::{chan, go, sync::WaitGroup};
+//!
+//! let squares = gopark::lab(7).run(|| {
+//!     let (tx, rx) = chan::<u64>(3);
+//!     let wg = WaitGroup::new();
+//!     for n in 0..4 {
+//!         let (tx, wg) = (tx.clone(), wg.clone());
+//!         wg.add(1);
+//!         drop(go(move || { tx.send(n * n); wg.done(); }));
+//!     }
+//!     drop(go(move || { wg.wait(); tx.close() }));
+//!     rx.into_iter().sum::<u64>()
+//! });
+//! assert_eq!(squares, 14);
+//! ```
+//!
+//! Goroutines are stackful: blocking calls look blocking. The scheduler is Go 1.27's, rule by
+//! rule; `ARCHITECTURE.md` says where Rust forces another way.
+//!
+//! In reading order, for those who read the inside: `proto` (the state words and their proofs),
+//! `g` `m` `p` `runq` `timers` (the things), `sched` (the rules), `platform` (lab and live),
+//! `kernel` and `current` (how goroutines reach the scheduler), `conductor` and `link` (who may let
+//! it move), then the public parts below.
+
+mod atomics;
+mod lock;
+mod proto;
+
+mod g;
+mod m;
+mod p;
+mod runq;
+mod timers;
+mod waitq;
+
+mod current;
+mod kernel;
+mod platform;
+mod sched;
+
+mod conductor;
+mod link;
+
+mod chan;
+mod go;
+mod ids;
+mod run;
+pub mod sink;
+pub mod sync;
+mod time;
+
+pub use chan::{IntoIter, Iter, Receiver, Sender, chan};
+pub use go::{
+    JoinHandle, Panicked, current_id, go, go_named, go_with_stack, gomaxprocs, log, num_goroutine,
+    set_name, work, yield_now,
+};
+pub use gopark_trace as trace;
+pub use run::{Failure, Lab, lab};
+pub use time::{since_start, sleep};

@@ -1,0 +1,70 @@
+//! The G word: the status of a goroutine, and who may touch it meanwhile.
+//!
+//! | word | who owns the G's other fields |
+//! |---|---|
+//! | `IDLE`, `DEAD` | the maker or the P whose free list it is on |
+//! | `RUNNABLE` | whoever holds the queue place it is in; moving between queues hands it on |
+//! | `RUNNING` | the M that runs it |
+//! | `WAITING` | whoever takes it off the wait list, under that list's lock |
+//!
+//! **Park** (the parking side runs on its M's own stack, the goroutine already switched away from):
+//! 1. the goroutine puts itself on a wait list, holding the list's lock, and switches to its M;
+//! 2. the M sets `RUNNING -> WAITING`;
+//! 3. the M releases the list's lock (the commit).
+//!
+//! **Ready**: 1. take the list's lock; 2. take the goroutine off the list; 3. release the lock;
+//! 4. set `WAITING -> RUNNABLE`; 5. put it into a run queue.
+//!
+//! *The race*: a waker that made the goroutine runnable before step 2 of the parking side would let
+//! another M run a stack that is still in use. *Why it can't*: the waker finds the goroutine only
+//! on the list, and the list's lock is held from before the goroutine is on it until after the
+//! switch and step 2. The lock's release/acquire pair carries the saved stack pointer and the word.
+//! `tests/loom.rs` checks it, and that releasing the lock before the switch is caught.
+
+use crate::atomics::{AtomicU32, Ordering};
+
+/// Just allocated.
+pub(crate) const IDLE: u32 = 0;
+/// In a run queue, or in the hand of an M on the way from or to one.
+pub(crate) const RUNNABLE: u32 = 1;
+/// On an M.
+pub(crate) const RUNNING: u32 = 2;
+/// Parked.
+pub(crate) const WAITING: u32 = 4;
+/// Ended, or being set up.
+pub(crate) const DEAD: u32 = 6;
+
+/// The status word of one goroutine; see the module for who may write it.
+#[derive(Debug)]
+pub(crate) struct GWord(AtomicU32);
+
+impl GWord {
+    /// A word in `IDLE`.
+    pub(crate) fn new() -> Self {
+        Self(AtomicU32::new(IDLE))
+    }
+
+    /// The status now; only its owner may rely on it.
+    pub(crate) fn get(&self) -> u32 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// Goes from one status to another (Go's `casgstatus`).
+    ///
+    /// # Panics
+    /// If the word is not `from`: two owners at once, a bug in the runtime.
+    #[inline]
+    pub(crate) fn switch(&self, from: u32, to: u32) {
+        // Acquire/Release although the queues and locks already order owners: a word that is
+        // wrong must be seen as wrong here, on the machine where it went wrong.
+        let switched = self.0.compare_exchange(from, to, Ordering::AcqRel, Ordering::Relaxed);
+        if let Err(found) = switched {
+            bad_status(from, to, found);
+        }
+    }
+}
+
+#[cold]
+fn bad_status(from: u32, to: u32, found: u32) -> ! {
+    panic!("gopark: bad goroutine status {found} on the way from {from} to {to}");
+}

@@ -1,0 +1,300 @@
+//! The scheduler, as Go 1.27 has it (`proc.go`), over a [`Platform`].
+//!
+//! In reading order:
+//! - [`find`]: what runs next: `findRunnable`, `stealWork`, the search in its exact order.
+//! - [`wake`]: who is woken for it: `ready`, `wakep`, `startm`, `stopm`, the idle lists.
+//! - [`run`]: an M's life: `schedule`, `execute`, `park_m`, `goexit`.
+//! - [`spawn`]: `newproc`, goroutine ids and free lists.
+//! - [`end`]: deadlock, panic, main's return; the report in Go's words.
+//! - [`calls`]: the runtime calls of goroutines: [`crate::kernel::Kernel`] for any platform.
+//! - [`look`]: the whole state as a snapshot, with the world stopped.
+
+mod calls;
+mod end;
+mod find;
+mod look;
+mod run;
+mod spawn;
+mod wake;
+
+use std::cell::UnsafeCell;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+
+use gopark_fiber::Stacks;
+use gopark_trace::ids::{MId, Nanos, PId, SiteId};
+use gopark_trace::ring::{Stamp, Structure};
+
+pub(crate) use self::end::Ended;
+use crate::g::{GList, Gp};
+use crate::kernel::{Ev, Kernel, Spawn};
+use crate::lock::{Guard, Lock};
+use crate::m::M;
+use crate::p::P;
+use crate::platform::{Gate, Platform};
+use crate::proto::spinning::Spinning;
+
+/// Ms a run may have (`sched.maxmcount`).
+pub(crate) const MAX_MS: usize = 10_000;
+
+/// Records events if they are recorded at all: one predictable branch when they are not.
+macro_rules! emit {
+    ($sched:expr, $m:expr, $site:expr, [$($stamp:expr),* $(,)?], $event:expr, $rule:expr $(,)?) => {
+        if $m.recording.get() {
+            let stamps = [$($stamp),*];
+            let rule: Option<gopark_trace::rule::Rule> = $rule.into();
+            $sched.record($m, $site, &stamps, &mut std::iter::once(($event, rule)));
+        }
+    };
+}
+pub(crate) use emit;
+
+/// What the scheduler's lock guards (the locked part of Go's `schedt`).
+#[derive(Debug)]
+pub(crate) struct Locked {
+    /// The global queue.
+    pub(crate) global: GList,
+    /// Idle Ms; the last parked is the first woken.
+    pub(crate) idle_ms: Vec<&'static M>,
+    /// Idle Ps; the last put is the first taken.
+    pub(crate) idle_ps: Vec<&'static P>,
+    /// Ms made so far.
+    pub(crate) ms: u32,
+    /// Ended goroutines no P keeps.
+    pub(crate) gfree: GList,
+    /// Every G of the run, through [`crate::g::G::all_link`].
+    pub(crate) all: Option<Gp>,
+    /// The stacks.
+    pub(crate) stacks: Stacks,
+    /// How the run ended.
+    pub(crate) ended: Option<Ended>,
+    /// Events emitted under the lock.
+    pub(crate) events: u32,
+}
+
+impl Locked {
+    /// The stamp of an event under the lock.
+    pub(crate) fn stamp(&mut self) -> Stamp {
+        let n = self.events;
+        self.events = n.wrapping_add(1);
+        crate::kernel::stamp(Structure::Sched, n)
+    }
+}
+
+/// The scheduler of one run.
+pub(crate) struct Sched<Pl: Platform> {
+    /// What it stands on.
+    pub(crate) pl: Pl,
+    /// The Ps.
+    ps: Box<[P]>,
+    /// Under the scheduler's lock.
+    locked: Lock<Locked>,
+    /// Length of the global queue; written under the lock.
+    global_len: AtomicU32,
+    /// Idle Ps; written under the lock.
+    idle_ps: AtomicU32,
+    /// Ms that look for work.
+    spinning: Spinning,
+    /// Work was left because no P was idle.
+    needspinning: AtomicBool,
+    /// Whether an M waits in the poller (Go's `lastpoll == 0`).
+    polling: AtomicBool,
+    /// Until when it waits.
+    poll_until: AtomicU64,
+    /// The run is over.
+    ending: AtomicBool,
+    /// Goroutines made, and ended.
+    made: AtomicU64,
+    gone: AtomicU64,
+    /// The next batch of goroutine ids.
+    goids: AtomicU64,
+    /// The next timer's id.
+    timer_ids: AtomicU64,
+    /// The next ids of channels, locks and WaitGroups.
+    obj_ids: [AtomicU32; 3],
+    /// The Ms, made as needed and kept until the end.
+    ms: UnsafeCell<Vec<&'static M>>,
+    /// Whether Ms record.
+    recording: bool,
+    /// Where random numbers start.
+    seed: u64,
+    /// Bytes of a default stack.
+    stack_size: usize,
+}
+
+// SAFETY: `ms` grows only under the scheduler's lock; everything else is atomic, locked, or a P
+// with an owner (see crate::p). A Sched of the lab stays on one thread anyway.
+unsafe impl<Pl: Platform> Sync for Sched<Pl> {}
+// SAFETY: as above.
+unsafe impl<Pl: Platform> Send for Sched<Pl> {}
+
+/// How a run is set up.
+#[derive(Debug, Clone)]
+pub(crate) struct Setup {
+    /// How many Ps.
+    pub(crate) procs: usize,
+    /// Where random numbers start.
+    pub(crate) seed: u64,
+    /// Whether events are recorded.
+    pub(crate) recording: bool,
+    /// The tick of P0 before main runs.
+    pub(crate) start_tick: u32,
+    /// The program's name, for the record of its start.
+    pub(crate) program: String,
+    /// What a scheduling step costs in the lab.
+    pub(crate) step: Nanos,
+}
+
+impl<Pl: Platform> Sched<Pl> {
+    /// A scheduler with its Ps, all idle, and no M yet.
+    pub(crate) fn new(pl: Pl, setup: &Setup, stacks: Stacks) -> Self {
+        let ps: Box<[P]> = (0..setup.procs).map(|i| P::new(PId(i as u32))).collect();
+        if let Some(p) = ps.first() {
+            p.tick.store(setup.start_tick, Ordering::Relaxed);
+        }
+        Self {
+            pl,
+            stack_size: stacks.default_size(),
+            locked: Lock::new(Locked {
+                global: GList::new(),
+                idle_ms: Vec::with_capacity(64),
+                idle_ps: Vec::with_capacity(ps.len()),
+                ms: 0,
+                gfree: GList::new(),
+                all: None,
+                stacks,
+                ended: None,
+                events: 0,
+            }),
+            ps,
+            global_len: AtomicU32::new(0),
+            idle_ps: AtomicU32::new(0),
+            spinning: Spinning::new(),
+            needspinning: AtomicBool::new(false),
+            polling: AtomicBool::new(false),
+            poll_until: AtomicU64::new(u64::MAX),
+            ending: AtomicBool::new(false),
+            made: AtomicU64::new(0),
+            gone: AtomicU64::new(0),
+            goids: AtomicU64::new(1),
+            timer_ids: AtomicU64::new(1),
+            obj_ids: [const { AtomicU32::new(1) }; 3],
+            ms: UnsafeCell::new(Vec::new()),
+            recording: setup.recording,
+            seed: setup.seed,
+        }
+    }
+
+    /// The M this code runs on.
+    #[inline]
+    pub(crate) fn m(&self) -> &'static M {
+        let m = crate::current::m().expect("runtime code runs on an M");
+        // SAFETY: the current M was set by this run's platform and lives until the run is over,
+        // and no code of the run goes on after that.
+        unsafe { m.as_ref() }
+    }
+
+    /// A P by number.
+    pub(crate) fn p(&self, id: PId) -> &'static P {
+        // SAFETY: the Ps live as long as the scheduler, which outlives every M; `'static` stands
+        // for that, and no P reference leaves this crate.
+        unsafe { &*std::ptr::from_ref(&self.ps[id.0 as usize]) }
+    }
+
+    /// All Ps.
+    pub(crate) fn all_ps(&self) -> &[P] {
+        &self.ps
+    }
+
+    /// Takes the scheduler's lock. Never with another lock held.
+    pub(crate) fn lock(&self) -> Guard<'_, Locked> {
+        self.locked.lock()
+    }
+
+    /// Lets others act; no lock is held.
+    #[inline]
+    pub(crate) fn gate(&self, m: &M, gate: Gate) {
+        self.pl.gate(self, m, gate);
+    }
+
+    /// Whether the run is over.
+    #[inline]
+    pub(crate) fn is_ending(&self) -> bool {
+        self.ending.load(Ordering::Acquire)
+    }
+
+    /// Records events of one step. Only if `m.recording`.
+    #[cold]
+    pub(crate) fn record(
+        &self,
+        m: &M,
+        site: Option<SiteId>,
+        stamps: &[Stamp],
+        events: &mut dyn Iterator<Item = Ev>,
+    ) {
+        self.pl.record(m, site, stamps, events);
+    }
+
+    /// Makes an M; under the lock, which orders the growth of the table.
+    fn new_m(&self, locked: &mut Locked) -> &'static M {
+        let id = MId(locked.ms);
+        locked.ms += 1;
+        let kernel: *const dyn Kernel = std::ptr::from_ref(self);
+        // Freed when the scheduler is dropped; `'static` stands for that, as in `p`.
+        let m: &'static M = Box::leak(Box::new(M::new(id, kernel, Pl::LAB, self.recording, self.seed)));
+        // SAFETY: the table is changed under the lock only.
+        unsafe { (*self.ms.get()).push(m) };
+        m
+    }
+
+    /// All Ms made so far; under the lock.
+    fn all_ms<'a>(&self, _locked: &'a Locked) -> &'a [&'static M] {
+        // SAFETY: the table is changed under the lock only, which the caller holds for `'a`.
+        unsafe { &*self.ms.get() }
+    }
+
+    /// Sets the first P and M up and makes main, which goes into P0's slot. Returns M0, to be
+    /// started by the platform.
+    pub(crate) fn begin(&self, setup: &Setup, main: Spawn, site: Option<SiteId>) -> &'static M {
+        let mut locked = self.lock();
+        let m0 = self.new_m(&mut locked);
+        self.emit_run_start(m0, &mut locked, setup);
+        // procresize leaves P0 to m0 and puts the others on the idle list, the last first, so
+        // that the lowest number is taken first.
+        for i in (1..self.ps.len()).rev() {
+            let p = self.p(PId(i as u32));
+            self.pidle_put(m0, &mut locked, p, gopark_trace::Rule::RunBegins { procs: self.ps.len() as u32 });
+        }
+        drop(locked);
+        self.acquire_p(m0, self.p(PId(0)));
+        self.spawn_on(m0, main, None, site);
+        m0
+    }
+}
+
+impl<Pl: Platform> Drop for Sched<Pl> {
+    fn drop(&mut self) {
+        // Platforms stop every M before they drop the scheduler, so nothing runs any more.
+        let mut next = self.locked.get_mut().all;
+        while let Some(g) = next {
+            next = g.all_link.get();
+            // SAFETY: all Ms have stopped; a goroutine that is still started is abandoned, which
+            // is what the end of a run means for it, and its frames are never used again.
+            unsafe {
+                if let Some(fiber) = (*g.fiber.get()).take() {
+                    self.locked.get_mut().stacks.give_back(fiber.abandon());
+                }
+                g.free();
+            }
+        }
+        for &mut m in self.ms.get_mut() {
+            // SAFETY: it was leaked in `new_m`, and no M runs any more.
+            drop(unsafe { Box::from_raw(std::ptr::from_ref(m).cast_mut()) });
+        }
+    }
+}
+
+impl<Pl: Platform> std::fmt::Debug for Sched<Pl> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sched").field("procs", &self.ps.len()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,166 @@
+//! The runtime calls of goroutines, for any platform.
+
+use std::panic::Location;
+use std::sync::atomic::Ordering;
+
+use gopark_trace::event::Event;
+use gopark_trace::ids::{GId, Nanos, SiteId};
+use gopark_trace::ring::Stamp;
+use gopark_trace::rule::Rule;
+use gopark_trace::words::EndKind;
+
+use super::{Ended, Sched, emit};
+use crate::g::Gp;
+use crate::kernel::{Ev, IdKind, Kernel, Park, Request, Spawn, stamp_g};
+use crate::m::M;
+use crate::platform::{Gate, Platform};
+
+/// Rounds a lock may be spun for (`active_spin`).
+const SPIN_ROUNDS: u32 = 4;
+/// What one round costs (30 pauses, about this on today's processors).
+const SPIN_TIME: Nanos = Nanos(300);
+
+impl<Pl: Platform> Sched<Pl> {
+    /// Switches from the calling goroutine to its M.
+    #[inline]
+    fn switch(&self, request: Request) {
+        let g = self.m().curg.get().expect("a goroutine calls");
+        // SAFETY: the goroutine runs, so its coroutine is there and its suspender valid.
+        unsafe { (*g.suspender.get()).suspend(request) };
+    }
+
+    /// A gate on a goroutine's stack: if the run ended meanwhile, it never goes on.
+    #[inline]
+    fn call_gate(&self) -> &'static M {
+        let m = self.m();
+        self.gate(m, Gate::Call);
+        if self.is_ending() {
+            self.never_go_on();
+        }
+        m
+    }
+
+    #[cold]
+    fn never_go_on(&self) {
+        loop {
+            self.switch(Request::Abandon);
+        }
+    }
+}
+
+impl<Pl: Platform> Kernel for Sched<Pl> {
+    fn gate(&self) {
+        self.call_gate();
+    }
+
+    fn recording(&self) -> bool {
+        self.m().recording.get()
+    }
+
+    fn site(&self, at: &'static Location<'static>) -> Option<SiteId> {
+        let m = self.m();
+        if !m.recording.get() {
+            return None;
+        }
+        let addr = std::ptr::from_ref(at).addr();
+        if let Some(site) = m.sites.borrow().get(addr) {
+            return Some(site);
+        }
+        let site = self.pl.site(m, at);
+        m.sites.borrow_mut().put(addr, site);
+        Some(site)
+    }
+
+    fn record(&self, site: Option<SiteId>, stamps: &[Stamp], events: &mut dyn Iterator<Item = Ev>) {
+        let m = self.m();
+        self.pl.record(m, site, stamps, events);
+    }
+
+    fn current(&self) -> Gp {
+        self.m().curg.get().expect("a goroutine calls")
+    }
+
+    fn spawn(&self, spawn: Spawn, site: Option<SiteId>) -> GId {
+        let m = self.call_gate();
+        let parent = m.curg.get().map(|g| g.gid());
+        self.spawn_on(m, spawn, parent, site)
+    }
+
+    fn park(&self, park: Park) {
+        self.switch(Request::Park(park));
+        if self.is_ending() {
+            self.never_go_on();
+        }
+    }
+
+    fn ready(&self, g: Gp, site: Option<SiteId>, rule: Option<Rule>) {
+        self.ready_on(self.m(), g, site, rule);
+    }
+
+    fn yield_now(&self, site: Option<SiteId>) {
+        self.call_gate();
+        self.switch(Request::Yield(site));
+    }
+
+    fn goyield(&self, site: Option<SiteId>) {
+        self.switch(Request::GoYield(site));
+    }
+
+    fn now(&self) -> Nanos {
+        self.pl.now()
+    }
+
+    fn work(&self, time: Nanos, site: Option<SiteId>) {
+        let m = self.call_gate();
+        let g = m.curg.get().expect("a goroutine calls");
+        emit!(self, m, site, [stamp_g(g)], Event::Work { g: g.gid(), time }, None);
+        self.pl.work(m, time);
+        if self.is_ending() {
+            self.never_go_on();
+        }
+        emit!(self, m, site, [stamp_g(g)], Event::WorkEnd { g: g.gid() }, None);
+    }
+
+    fn next_id(&self, kind: IdKind) -> u32 {
+        self.obj_ids[kind as usize].fetch_add(1, Ordering::Relaxed)
+    }
+
+    fn can_spin(&self, round: u32) -> bool {
+        let m = self.m();
+        let looking = self.idle_ps.load(Ordering::Relaxed) + self.spinning.count() + 1;
+        round < SPIN_ROUNDS
+            && self.ps.len() > 1
+            && self.ps.len() as u32 > looking
+            && m.p.get().is_some_and(crate::p::P::is_empty)
+    }
+
+    fn spin(&self) {
+        self.pl.pause(self.m(), SPIN_TIME);
+        if self.is_ending() {
+            self.never_go_on();
+        }
+    }
+
+    fn end(&self, how: EndKind, text: String, rule: Option<Rule>) {
+        self.finish(self.m(), Ended { how, text, rule });
+        self.never_go_on();
+    }
+
+    fn procs(&self) -> usize {
+        self.ps.len()
+    }
+
+    fn alive(&self) -> u64 {
+        self.made.load(Ordering::Relaxed) - self.gone.load(Ordering::Relaxed)
+    }
+
+    fn set_name(&self, name: String) {
+        let m = self.m();
+        let g = self.current();
+        emit!(
+            self, m, None, [stamp_g(g)],
+            Event::GoName { g: g.gid(), name: name.clone() }, None
+        );
+        g.name.set(Some(name.into_boxed_str()));
+    }
+}

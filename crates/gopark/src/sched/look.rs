@@ -1,0 +1,125 @@
+//! The start of a run as events, and the whole state as a snapshot, with the world stopped.
+
+use std::sync::atomic::Ordering;
+
+use gopark_trace::event::Event;
+use gopark_trace::ids::{GId, PId};
+use gopark_trace::ring::Structure;
+use gopark_trace::rule::Rule;
+use gopark_trace::snapshot::{GSnap, MSnap, PSnap, Snapshot, TimerSnap};
+use gopark_trace::words::{Drive, GStatus, TimerKind};
+
+use super::{Locked, Setup, Sched};
+use crate::g::Gp;
+use crate::m::M;
+use crate::platform::Platform;
+use crate::proto::gword::{RUNNING, WAITING};
+
+impl<Pl: Platform> Sched<Pl> {
+    /// The start of the run, its Ps and its first M.
+    pub(super) fn emit_run_start(&self, m0: &M, locked: &mut Locked, setup: &Setup) {
+        if !m0.recording.get() {
+            return;
+        }
+        let start = Event::RunStart {
+            drive: if Pl::LAB { Drive::Lab } else { Drive::Live },
+            seed: setup.seed,
+            procs: setup.procs as u32,
+            program: setup.program.clone(),
+            step_ns: setup.step.0,
+        };
+        let rule = Rule::RunBegins { procs: setup.procs as u32 };
+        let ps = (0..setup.procs).map(|i| (Event::PNew { p: PId(i as u32) }, None));
+        let m0_start = Event::MStart { m: m0.id, p: Some(PId(0)), spinning: false };
+        let events = std::iter::once((start, Some(rule))).chain(ps).chain([(m0_start, None)]);
+        self.record(m0, None, &[locked.stamp()], &mut { events });
+    }
+
+    /// The whole state. Only with every M at a gate.
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        let locked = self.lock();
+        let gs = |list: &[Gp]| -> Vec<GId> { list.iter().map(|g| g.gid()).collect() };
+        let mut state = Snapshot {
+            global: locked.global.iter().map(|g| g.gid()).collect(),
+            idle_ms: locked.idle_ms.iter().map(|m| m.id).collect(),
+            idle_ps: locked.idle_ps.iter().map(|p| p.id).collect(),
+            spinning: self.spinning.count(),
+            needspinning: self.needspinning.load(Ordering::Relaxed),
+            ended: self.gone.load(Ordering::Relaxed),
+            ..Snapshot::default()
+        };
+        for p in self.all_ps() {
+            let timers = p.timers.lock();
+            state.timers.extend(timers.iter().map(|t| TimerSnap {
+                timer: t.id,
+                p: p.id,
+                when: t.when,
+                kind: TimerKind::Sleep,
+                g: Some(t.sleeper.gid()),
+            }));
+            drop(timers);
+            state.ps.push(PSnap {
+                p: p.id,
+                m: None,
+                slot: p.slot.get().map(|g| g.gid()),
+                ring: gs(&p.ring.look()),
+                tick: p.tick(),
+                slice_start: p.slice_start.get(),
+            });
+        }
+        for m in self.all_ms(&locked) {
+            let p = m.p.get().map(|p| p.id);
+            if let Some(PId(p)) = p {
+                state.ps[p as usize].m = Some(m.id);
+            }
+            state.ms.push(MSnap {
+                m: m.id,
+                p,
+                g: m.curg.get().map(|g| g.gid()),
+                hand: Vec::new(),
+                spinning: m.spinning.get(),
+                polling: false,
+                next_p: m.next_p.get().map(|p| p.id),
+            });
+        }
+        state.gs = self.alive_gs(&locked).map(g_snap).collect();
+        state.gs.sort_by_key(|g| g.g);
+        state
+    }
+
+    /// The numbers the next events of each structure will have, to put a live trace in order from
+    /// here on.
+    pub(crate) fn stamp_base(&self) -> Vec<(Structure, u64)> {
+        let locked = self.lock();
+        let mut base = vec![
+            (Structure::Sched, u64::from(locked.events)),
+            (Structure::Spin, u64::from(self.spinning.changes())),
+        ];
+        for p in self.all_ps() {
+            base.push((Structure::P(p.id), u64::from(p.events.load(Ordering::Relaxed))));
+            base.push((Structure::Slot(p.id), u64::from(p.slot.changes())));
+            base.push((Structure::Ring(p.id), u64::from(p.ring.taken())));
+        }
+        base.extend(self.alive_gs(&locked).map(|g| (Structure::G(g.gid()), u64::from(g.events.get()))));
+        base
+    }
+}
+
+fn g_snap(g: Gp) -> GSnap {
+    let name = g.name_string();
+    GSnap {
+        g: g.gid(),
+        parent: g.parent.get(),
+        name: (!name.is_empty()).then_some(name),
+        site: g.site.get(),
+        status: match g.word.get() {
+            RUNNING => GStatus::Running,
+            WAITING => GStatus::Waiting,
+            _ => GStatus::Runnable,
+        },
+        wait: g.wait.get(),
+        on: g.wait_on.get(),
+        since: g.since.get(),
+        locked_to: None,
+    }
+}

@@ -1,0 +1,275 @@
+//! An M's life: look for a goroutine, run it until it gives way, look again.
+
+use std::sync::atomic::Ordering;
+
+use gopark_fiber::{BoundStack, Fiber, Label, Step};
+use gopark_trace::event::Event;
+use gopark_trace::ids::{Nanos, Obj, TimerId};
+use gopark_trace::ring::Structure;
+use gopark_trace::rule::Rule;
+use gopark_trace::words::{EndKind, Queue, TimerKind, YieldKind};
+use lock_api::RawMutex;
+
+use super::find::Found;
+use super::{Ended, Sched, emit};
+use crate::g::Gp;
+use crate::kernel::{Commit, Park, Request, stamp, stamp_g};
+use crate::m::M;
+use crate::p::{P, STACKS_PER_P};
+use crate::platform::Platform;
+use crate::proto::gword::{DEAD, RUNNABLE, RUNNING, WAITING};
+use crate::timers::Timer;
+
+impl<Pl: Platform> Sched<Pl> {
+    /// An M from its start to the end of the run.
+    pub(crate) fn m_main(&self, m: &'static M) {
+        if let Some(p) = m.next_p.take() {
+            self.acquire_p(m, p);
+        }
+        while let Some(found) = self.find_runnable(m) {
+            if m.spinning.get() {
+                self.reset_spinning(m);
+            }
+            if !self.execute(m, found) {
+                return;
+            }
+        }
+    }
+
+    /// Runs a goroutine until it gives way (`execute`, `gogo`). False when the run is over.
+    fn execute(&self, m: &'static M, found: Found) -> bool {
+        let p = m.p.get().expect("a goroutine runs with a P");
+        let g = found.g;
+        let inherits = matches!(found.from, Queue::Slot(_));
+        if !inherits {
+            p.tick.store(p.tick().wrapping_add(1), Ordering::Relaxed);
+            p.slice_start.set(self.pl.now());
+        }
+        g.word.switch(RUNNABLE, RUNNING);
+        g.since.set(self.pl.now());
+        m.curg.set(Some(g));
+        if m.recording.get() {
+            let mut stamps = vec![stamp_g(g)];
+            stamps.extend(found.taken);
+            let tick = p.tick();
+            let event = Event::GoStart { g: g.gid(), from: found.from, tick };
+            let rule = start_rule(p, found.from);
+            self.record(m, None, &stamps, &mut std::iter::once((event, Some(rule))));
+        }
+        // SAFETY: the G is RUNNING on this M, so its fiber is ours.
+        let fiber = unsafe { &mut *g.fiber.get() };
+        if fiber.is_none() {
+            match self.first_run(m, p, g) {
+                Ok(new) => *fiber = Some(new),
+                Err(error) => {
+                    self.fatal(m, format!("gopark: no stack for a goroutine: {error}"));
+                    return false;
+                }
+            }
+        }
+        let fiber = fiber.as_mut().expect("just made");
+        let step = fiber.resume(());
+        // The goroutine may have been moved by its gates, but not this M: `m` is still ours.
+        let request = match step {
+            Step::Suspended(request) => request,
+            Step::Finished => return self.go_exit(m, g),
+        };
+        match request {
+            Request::Park(park) => self.park_m(m, g, park),
+            Request::Yield(site) => self.gosched_m(m, g, site),
+            Request::GoYield(site) => self.goyield_m(m, g, site),
+            Request::Abandon => return false,
+        }
+        true
+    }
+
+    /// Binds a stack: until now the goroutine was only its function.
+    fn first_run(
+        &self,
+        m: &M,
+        p: &P,
+        g: Gp,
+    ) -> Result<gopark_fiber::SendFiber<(), Request>, gopark_fiber::StackError> {
+        let name = g.name_string();
+        let label = Label { goroutine: g.id.get(), name: &name };
+        let size = g.stack_size.get();
+        let pooled = if size == 0 { p.stacks.borrow_mut().pop() } else { None };
+        let from_pool = pooled.is_some();
+        let stack: BoundStack = match pooled {
+            Some(mut stack) => {
+                stack.set_label(&label);
+                stack
+            }
+            None => {
+                let mut locked = self.lock();
+                let size = if size == 0 { locked.stacks.default_size() } else { size };
+                locked.stacks.bind(size, &label)?
+            }
+        };
+        emit!(
+            self, m, g.site.get(), [stamp_g(g)],
+            Event::StackBind { g: g.gid(), bytes: stack.size() as u64, fresh: !from_pool },
+            Rule::StackAtFirstRun { pooled: from_pool }
+        );
+        let entry = g.entry.take().expect("a new goroutine has something to run");
+        let fiber = Fiber::new(stack, move |suspender, ()| {
+            g.suspender.set(std::ptr::from_ref(suspender));
+            // `entry` catches the user's panics itself: see crate::go.
+            entry();
+        });
+        // SAFETY: the promise of `gopark::live()`: nothing thread-affine lives on a goroutine's
+        // stack across a call into gopark, and only there goroutines move. The runtime's own
+        // frames hold no reference into a thread-local across a switch (see crate::current). In
+        // the lab there is one thread.
+        Ok(unsafe { fiber.assume_send() })
+    }
+
+    /// Parks the goroutine that has just left its stack (`park_m`).
+    fn park_m(&self, m: &'static M, g: Gp, park: Park) {
+        let p = m.p.get().expect("a goroutine parks with a P");
+        g.wait.set(Some(park.why));
+        g.wait_on.set(park.on);
+        g.since.set(self.pl.now());
+        g.word.switch(RUNNING, WAITING);
+        if m.recording.get() {
+            let mut stamps = vec![stamp_g(g)];
+            stamps.extend(park.on.zip(park.on_number).map(|(on, n)| stamp(Structure::Obj(on), n)));
+            let event = Event::GoPark { g: g.gid(), why: park.why, on: park.on };
+            self.record(m, park.site, &stamps, &mut std::iter::once((event, Some(park.rule))));
+        }
+        m.curg.set(None);
+        match park.commit {
+            Commit::Nothing => {}
+            // SAFETY: the goroutine locked it and did not release it: it left that to us. From
+            // here on the goroutine may be woken and run elsewhere.
+            Commit::Unlock(lock) => unsafe { (*lock).unlock() },
+            Commit::Sleep(when) => self.arm_sleep(m, p, g, when),
+        }
+    }
+
+    /// Sets the timer of a sleeper that has parked (`resetForSleep`).
+    fn arm_sleep(&self, m: &'static M, p: &'static P, g: Gp, when: Nanos) {
+        let id = TimerId(self.timer_ids.fetch_add(1, Ordering::Relaxed));
+        emit!(
+            self, m, None, [stamp(Structure::Obj(Obj::Timer(id)), 0)],
+            Event::TimerAdd { timer: id, p: p.id, when, kind: TimerKind::Sleep, g: Some(g.gid()) },
+            Rule::TimerOnOwnHeap { p: p.id }
+        );
+        let mut timers = p.timers.lock();
+        let earliest = timers.min().is_none_or(|min| when < min);
+        timers.add(Timer { when, id, sleeper: g });
+        let min = timers.min().unwrap_or(Nanos::MAX);
+        p.timers_min.store(min.0, Ordering::SeqCst);
+        drop(timers);
+        if earliest {
+            self.wake_poller(m, when);
+        }
+    }
+
+    /// A timer became the earliest of its P (`wakeNetPoller`).
+    fn wake_poller(&self, m: &'static M, when: Nanos) {
+        if self.polling.load(Ordering::SeqCst) {
+            if self.poll_until.load(Ordering::SeqCst) > when.0 {
+                self.break_poll(m, when);
+            }
+        } else {
+            // Nobody waits there: an M that wakes up and finds nothing will.
+            self.wakep(m);
+        }
+    }
+
+    /// Gosched: to the tail of the global queue (`goschedImpl`).
+    fn gosched_m(&self, m: &'static M, g: Gp, site: Option<gopark_trace::SiteId>) {
+        g.word.switch(RUNNING, RUNNABLE);
+        g.since.set(self.pl.now());
+        let mut locked = self.lock();
+        let global = locked.global.len();
+        emit!(
+            self, m, site, [locked.stamp(), stamp_g(g)],
+            Event::GoYield { g: g.gid(), kind: YieldKind::Gosched, to: Queue::Global },
+            Rule::GoschedToGlobal { global }
+        );
+        locked.global.push_back(g);
+        self.global_len.store(locked.global.len(), Ordering::Relaxed);
+        drop(locked);
+        m.curg.set(None);
+        self.wakep(m);
+    }
+
+    /// goyield: to the tail of the own ring, the slot untouched (`goyield_m`).
+    fn goyield_m(&self, m: &'static M, g: Gp, site: Option<gopark_trace::SiteId>) {
+        let p = m.p.get().expect("a goroutine yields with a P");
+        g.word.switch(RUNNING, RUNNABLE);
+        g.since.set(self.pl.now());
+        if p.ring.len() < crate::runq::RING {
+            emit!(
+                self, m, site, [stamp_g(g)],
+                Event::GoYield { g: g.gid(), kind: YieldKind::Handoff, to: Queue::Ring(p.id) },
+                Rule::HandoffToOwnRing { p: p.id }
+            );
+            m.curg.set(None);
+            let put = p.ring.push(g);
+            debug_assert!(put, "only thieves change the ring meanwhile, and they make room");
+        } else {
+            let mut stamps = Vec::new();
+            if m.recording.get() {
+                stamps.push(stamp_g(g));
+            }
+            let yielded = Event::GoYield { g: g.gid(), kind: YieldKind::Handoff, to: Queue::Hand };
+            let overflow = self.runq_put_slow(m, p, g, &mut stamps);
+            if m.recording.get() {
+                let first = (yielded, Some(Rule::HandoffToOwnRing { p: p.id }));
+                let events = std::iter::once(first).chain(overflow);
+                self.record(m, site, &stamps, &mut { events });
+            }
+            m.curg.set(None);
+        }
+    }
+
+    /// The goroutine has ended (`goexit0`, `gdestroy`). False when the run is over.
+    fn go_exit(&self, m: &'static M, g: Gp) -> bool {
+        let p = m.p.get().expect("a goroutine ends with a P");
+        g.word.switch(RUNNING, DEAD);
+        emit!(self, m, None, [stamp_g(g)], Event::GoExit { g: g.gid(), how: g.exit.get() }, None);
+        m.curg.set(None);
+        self.gone.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: the G is DEAD and still ours.
+        let fiber = unsafe { (*g.fiber.get()).take() };
+        g.suspender.set(std::ptr::null());
+        if let Some(fiber) = fiber {
+            self.keep_stack(p, fiber.into_stack());
+        }
+        self.gfree_put(p, g);
+        !self.is_ending()
+    }
+
+    /// Keeps a stack for the next goroutine, warm; those above the limit go to the pool of all.
+    fn keep_stack(&self, p: &P, stack: BoundStack) {
+        let mut own = p.stacks.borrow_mut();
+        if stack.size() != self.stack_size {
+            self.lock().stacks.give_back(stack);
+            return;
+        }
+        if own.len() == STACKS_PER_P {
+            // Half of them at once, so that a P at the limit does not take the lock each time.
+            let mut locked = self.lock();
+            own.drain(..STACKS_PER_P / 2).for_each(|stack| locked.stacks.give_back(stack));
+        }
+        own.push(stack);
+    }
+
+    /// Ends the run with an error that cannot be recovered.
+    pub(super) fn fatal(&self, m: &'static M, text: String) {
+        self.finish(m, Ended { how: EndKind::Fatal, text, rule: None });
+    }
+}
+
+fn start_rule(p: &P, from: Queue) -> Rule {
+    let tick = p.tick();
+    match from {
+        Queue::Slot(_) => Rule::SlotFirst { tick },
+        // The one that runs was in the ring too.
+        Queue::Ring(_) => Rule::RingFifo { ring: p.ring.len() as u32 + 1, tick },
+        _ => Rule::RunsFromHand { tick },
+    }
+}

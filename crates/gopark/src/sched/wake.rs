@@ -1,0 +1,336 @@
+//! Who is woken for work, and who sleeps: `ready`, `wakep`, `startm`, `stopm`, the idle lists.
+//!
+//! The protocol between those who submit work and those who give up looking is written down and
+//! checked in [`crate::proto::spinning`].
+
+use std::sync::atomic::Ordering;
+
+use gopark_trace::event::Event;
+use gopark_trace::ids::{GId, Nanos, SiteId};
+use gopark_trace::ring::{Stamp, Structure};
+use gopark_trace::rule::Rule;
+use gopark_trace::words::Queue;
+
+use super::{Locked, Sched, emit};
+use crate::g::Gp;
+use crate::kernel::{Ev, stamp, stamp_g};
+use crate::lock::Guard;
+use crate::m::M;
+use crate::p::P;
+use crate::platform::Platform;
+use crate::proto::gword::{RUNNABLE, WAITING};
+use crate::proto::spinning::Change;
+use crate::runq::OVERFLOW;
+
+fn spin_stamp(change: Change) -> Stamp {
+    stamp(Structure::Spin, change.number)
+}
+
+impl<Pl: Platform> Sched<Pl> {
+    /// Makes a parked goroutine runnable, in the slot of the caller's P (`ready`).
+    pub(super) fn ready_on(&self, m: &'static M, g: Gp, site: Option<SiteId>, rule: Option<Rule>) {
+        let p = m.p.get().expect("only who has a P makes goroutines ready");
+        g.word.switch(WAITING, RUNNABLE);
+        g.wait.set(None);
+        g.wait_on.set(None);
+        let rule = rule.unwrap_or(Rule::ReadyToWakerSlot { p: p.id });
+        self.runq_put(m, p, g, site, |to| (Event::GoReady { g: g.gid(), to }, Some(rule)));
+        self.wakep(m);
+    }
+
+    /// Puts a goroutine into the slot; who was there goes to the ring, or with half of it to the
+    /// global queue (`runqput` with next, `runqputslow`).
+    pub(super) fn runq_put(
+        &self,
+        m: &M,
+        p: &'static P,
+        g: Gp,
+        site: Option<SiteId>,
+        arrival: impl FnOnce(Queue) -> Ev,
+    ) {
+        // Numbers are drawn before the goroutine can be seen, so that whoever takes it is later.
+        let recording = m.recording.get();
+        let mut stamps: Vec<Stamp> = Vec::new();
+        if recording {
+            stamps.push(stamp_g(g));
+        }
+        let (old, number) = p.slot.put(Some(g));
+        if recording {
+            stamps.push(stamp(Structure::Slot(p.id), number.into()));
+        }
+        let mut before: [Option<Ev>; 2] = [None, None];
+        if let Some(old) = old {
+            let ring = p.ring.len() as u32;
+            if recording {
+                stamps.push(stamp_g(old));
+            }
+            let to = if p.ring.push(old) {
+                Queue::Ring(p.id)
+            } else {
+                before[1] = self.runq_put_slow(m, p, old, &mut stamps);
+                Queue::Hand
+            };
+            if recording {
+                let kick = Event::SlotKick { p: p.id, g: old.gid(), to };
+                before[0] = Some((kick, Some(Rule::SlotDisplaced { by: g.gid(), ring })));
+            }
+        }
+        if recording {
+            let events = before.into_iter().flatten().chain([arrival(Queue::Slot(p.id))]);
+            self.record(m, site, &stamps, &mut { events });
+        }
+    }
+
+    /// The ring is full: its oldest half and the one that did not fit go to the global queue. If a
+    /// thief came in between there are fewer than half to take.
+    #[cold]
+    pub(super) fn runq_put_slow(&self, m: &M, p: &P, g: Gp, stamps: &mut Vec<Stamp>) -> Option<Ev> {
+        let ring = p.ring.len() as u32;
+        let mut locked = self.lock();
+        let mut ids: Vec<GId> = Vec::new();
+        let mut first_pos = None;
+        for old in p.ring.grab(&m.loot, OVERFLOW) {
+            first_pos.get_or_insert(old.ring_pos.get());
+            if m.recording.get() {
+                ids.push(old.gid());
+                stamps.push(stamp_g(old));
+            }
+            locked.global.push_back(old);
+        }
+        locked.global.push_back(g);
+        self.global_len.store(locked.global.len(), Ordering::Relaxed);
+        if !m.recording.get() {
+            return None;
+        }
+        if let Some(first) = first_pos {
+            let structure = Structure::Ring(p.id);
+            stamps.push(Stamp { structure, number: first.into(), len: ids.len() as u32 });
+        }
+        stamps.push(locked.stamp());
+        ids.push(g.gid());
+        let rule = Rule::RingFull { ring, moved: ids.len() as u32 };
+        Some((Event::RingOverflow { p: p.id, gs: ids }, Some(rule)))
+    }
+
+    /// New work is there: wakes one M to look, if nobody looks and a P is idle (`wakep`).
+    pub(super) fn wakep(&self, m: &'static M) {
+        if self.spinning.any_after_submit() {
+            return;
+        }
+        // Nobody idle and the note already left: nothing to do, and no lock is taken for it. Sound
+        // because the fence above orders the work before both looks: an M that takes the note
+        // later searches the queues later, and one that goes idle later sees the note first.
+        if self.idle_ps.load(Ordering::SeqCst) == 0 && self.needspinning.load(Ordering::SeqCst) {
+            return;
+        }
+        let Some(change) = self.spinning.try_first() else { return };
+        let mut locked = self.lock();
+        let idle = locked.idle_ps.len() as u32;
+        match self.pidle_get_as(m, &mut locked, Rule::WakeOne { idle }) {
+            Some(p) => self.start_m(m, locked, p, Some(change)),
+            None => {
+                let back = self.spinning.stop();
+                self.leave_note(m, &[spin_stamp(change), spin_stamp(back)]);
+            }
+        }
+    }
+
+    /// Says that work was left because no P was idle.
+    fn leave_note(&self, m: &M, stamps: &[Stamp]) {
+        let was = self.needspinning.swap(true, Ordering::SeqCst);
+        if !m.recording.get() {
+            return;
+        }
+        let news = (!was).then_some((Event::NeedSpinning { on: true }, Some(Rule::NoIdleP {})));
+        // Without news there is still the count's change to account for.
+        if !stamps.is_empty() || news.is_some() {
+            self.record(m, None, stamps, &mut news.into_iter());
+        }
+    }
+
+    /// Gives an idle P to an M: the last parked, or a new one (`startm`).
+    fn start_m(
+        &self,
+        m: &'static M,
+        mut locked: Guard<'_, Locked>,
+        p: &'static P,
+        spin: Option<Change>,
+    ) {
+        let spinning = spin.is_some();
+        let idle = locked.idle_ms.len() as u32;
+        let (next, new) = match locked.idle_ms.pop() {
+            Some(next) => (next, false),
+            None => (self.new_m(&mut locked), true),
+        };
+        next.spinning.set(spinning);
+        next.next_p.set(Some(p));
+        if m.recording.get() {
+            let mut stamps = vec![locked.stamp()];
+            stamps.extend(spin.map(spin_stamp));
+            let (event, rule) = if new {
+                let event = Event::MStart { m: next.id, p: Some(p.id), spinning };
+                (event, Rule::NoIdleM { threads: locked.ms })
+            } else {
+                let event = Event::MWake { m: next.id, p: Some(p.id), spinning };
+                (event, Rule::LastParkedFirst { idle })
+            };
+            self.record(m, None, &stamps, &mut std::iter::once((event, Some(rule))));
+        }
+        drop(locked);
+        if new {
+            self.pl.launch(self, next);
+        } else {
+            self.pl.wake(next);
+        }
+    }
+
+    /// Sleeps on the idle list until somebody has a P for this M (`stopm`). Without a P after it,
+    /// the run is over.
+    pub(super) fn stop_m(&self, m: &'static M) {
+        let mut locked = self.lock();
+        if locked.ended.is_some() {
+            return;
+        }
+        locked.idle_ms.push(m);
+        emit!(self, m, None, [locked.stamp()], Event::MPark { m: m.id }, Rule::NothingToDo {});
+        let dead = self.check_dead(&mut locked);
+        drop(locked);
+        match dead {
+            Some(ended) => self.finish(m, ended),
+            None => self.pl.sleep(m),
+        }
+        if let Some(p) = m.next_p.take() {
+            self.acquire_p(m, p);
+        }
+    }
+
+    /// Takes a P that nobody else has (`acquirep`).
+    pub(super) fn acquire_p(&self, m: &M, p: &'static P) {
+        m.p.set(Some(p));
+        p.slice_start.set(self.pl.now());
+        let number = p.next_event();
+        emit!(
+            self, m, None, [stamp(Structure::P(p.id), number)],
+            Event::PAcquire { p: p.id },
+            Rule::PromisedP { p: p.id }
+        );
+    }
+
+    /// Puts a P on the idle list (`pidleput`). Its queues are empty.
+    pub(super) fn pidle_put(&self, m: &M, locked: &mut Locked, p: &'static P, rule: Rule) {
+        debug_assert!(p.is_empty(), "an idle P has no work");
+        p.idle.store(true, Ordering::Relaxed);
+        locked.idle_ps.push(p);
+        let number = p.next_event();
+        self.idle_ps.store(locked.idle_ps.len() as u32, Ordering::SeqCst);
+        emit!(
+            self, m, None, [locked.stamp(), stamp(Structure::P(p.id), number)],
+            Event::PIdle { p: p.id }, rule
+        );
+    }
+
+    /// Takes the P that went idle last (`pidleget`).
+    pub(super) fn pidle_get(&self, m: &M, locked: &mut Locked) -> Option<&'static P> {
+        let idle = locked.idle_ps.len() as u32;
+        self.pidle_get_as(m, locked, Rule::IdlePForWork { idle })
+    }
+
+    fn pidle_get_as(&self, m: &M, locked: &mut Locked, rule: Rule) -> Option<&'static P> {
+        let p = locked.idle_ps.pop()?;
+        self.idle_ps.store(locked.idle_ps.len() as u32, Ordering::SeqCst);
+        p.idle.store(false, Ordering::Relaxed);
+        let number = p.next_event();
+        emit!(
+            self, m, None, [locked.stamp(), stamp(Structure::P(p.id), number)],
+            Event::PGet { p: p.id }, rule
+        );
+        Some(p)
+    }
+
+    /// As [`Sched::pidle_get`]; without one a note is left (`pidlegetSpinning`).
+    pub(super) fn pidle_get_spinning(&self, m: &M, locked: &mut Locked) -> Option<&'static P> {
+        let p = self.pidle_get(m, locked);
+        if p.is_none() {
+            self.leave_note(m, &[]);
+        }
+        p
+    }
+
+    /// Starts to look for work (`becomeSpinning`).
+    pub(super) fn become_spinning(&self, m: &M, rule: Rule) {
+        m.spinning.set(true);
+        let change = self.spinning.start();
+        let cleared = self.needspinning.swap(false, Ordering::SeqCst);
+        if m.recording.get() {
+            let on = Event::MSpin { m: m.id, on: true, spinning: change.count };
+            let clear = cleared.then_some((Event::NeedSpinning { on: false }, None));
+            let events = std::iter::once((on, Some(rule))).chain(clear);
+            self.record(m, None, &[spin_stamp(change)], &mut { events });
+        }
+    }
+
+    /// Stops to look for work.
+    pub(super) fn stop_spinning(&self, m: &M, rule: impl FnOnce(u32) -> Rule) {
+        m.spinning.set(false);
+        let change = self.spinning.stop();
+        emit!(
+            self, m, None, [spin_stamp(change)],
+            Event::MSpin { m: m.id, on: false, spinning: change.count },
+            rule(change.count)
+        );
+    }
+
+    /// It found work while spinning: it stops, and as the one who looked it wakes the next
+    /// (`resetspinning`).
+    pub(super) fn reset_spinning(&self, m: &'static M) {
+        self.stop_spinning(m, |spinning| Rule::FoundWhileSpinning { spinning });
+        self.wakep(m);
+    }
+
+    // ---- timers ----
+
+    /// When the earliest timer of a P is due.
+    pub(super) fn timers_min(&self, p: &P) -> Option<Nanos> {
+        match p.timers_min.load(Ordering::SeqCst) {
+            u64::MAX => None,
+            when => Some(Nanos(when)),
+        }
+    }
+
+    /// Runs the due timers of the own P; says when the next is due.
+    pub(super) fn check_timers(&self, m: &'static M, p: &'static P) -> Option<Nanos> {
+        self.run_timers(m, p).0
+    }
+
+    /// Runs the due timers of a P (`timers.check`); what they make ready goes to the own P. Says
+    /// when the next is due, and whether any ran.
+    pub(super) fn run_timers(&self, m: &'static M, owner: &'static P) -> (Option<Nanos>, bool) {
+        let next = self.timers_min(owner);
+        let now = self.pl.now();
+        if next.is_none_or(|when| when > now) {
+            return (next, false);
+        }
+        let mut ran = false;
+        loop {
+            let mut timers = owner.timers.lock();
+            let due = timers.take_due(now);
+            let min = timers.min().unwrap_or(Nanos::MAX);
+            owner.timers_min.store(min.0, Ordering::SeqCst);
+            drop(timers);
+            let Some(timer) = due else { return (self.timers_min(owner), ran) };
+            ran = true;
+            let late = now.minus(timer.when);
+            let rule = if m.p.get().is_some_and(|p| p.id == owner.id) {
+                Rule::TimersFirst { late }
+            } else {
+                Rule::StealTimers { victim: owner.id }
+            };
+            emit!(
+                self, m, None,
+                [stamp(Structure::Obj(gopark_trace::Obj::Timer(timer.id)), 1)],
+                Event::TimerFire { timer: timer.id, owner: owner.id, late }, rule
+            );
+            self.ready_on(m, timer.sleeper, None, None);
+        }
+    }
+}
