@@ -276,7 +276,7 @@ impl<R: Read> Reader<R> {
                     self.read_end()?;
                     break;
                 }
-                // What a viewer and a program said to each other may be recorded, but replays nothing.
+                // What else a viewer and a program said may be recorded, but replays nothing.
                 _ => {}
             }
         }

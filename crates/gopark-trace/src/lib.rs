@@ -11,7 +11,7 @@
 //! - [`snapshot`]: the whole state at one moment: how a recording, an attachment and the time
 //!   after a gap begin.
 //! - [`wire`]: bytes of one value. [`frame`]: framed, checksummed bytes of many, on a file or a
-//!   socket. [`file`]: recordings. [`protocol`]: what the stage and a program say to each other.
+//!   socket. [`file`](mod@file): recordings. [`protocol`]: what the stage and a program say to each other.
 //! - [`ring`]: the per-thread ring of a live run, lock-free and drop-newest. [`merge`]: the one
 //!   order made of many rings.
 #![forbid(unsafe_code)]

@@ -15,9 +15,9 @@
 //! the numbers off: groups come out by time alone, until [`Merger::rebase`] says at which numbers
 //! the structures are, and what the world is.
 //!
-//! Invariants: every lane (the groups of one M) is empty, or its first group is in `ready`, or that
-//! group waits at exactly one number in `waiting`; so a group costs O(log lanes) and one look-up
-//! for each stamp.
+//! Invariant: every lane (the groups of one M) is empty, or its first group is in `ready`, or that
+//! group waits for one number, in `waiting`; so a group costs O(log lanes) and a look-up or two for
+//! each stamp.
 //!
 //! Memory. What is held are groups fed but later than the watermark, and those behind a number that
 //! has not come. In a correct run its M has it in its ring, so one round over all rings brings it.
@@ -26,7 +26,7 @@
 //! that ended are forgotten, oldest first, when there are more than [`ENDED_MAX`].
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 
 use crate::event::Event;
 use crate::ids::{GId, MId, Nanos};
@@ -34,8 +34,10 @@ use crate::record::{Actor, Certainty, Record};
 use crate::ring::{Entry, Group, Stamp, Structure};
 use crate::snapshot::Snapshot;
 
+mod hash;
 mod lane;
 
+use hash::Map;
 use lane::{Age, Head, Item, Lane};
 
 /// How many groups are held for missing numbers before the merger gives up on them.
@@ -51,11 +53,11 @@ pub struct Merger {
     lanes: BTreeMap<MId, Lane>,
     /// Lanes whose first item may come out, by its time.
     ready: BinaryHeap<Reverse<(Nanos, MId)>>,
-    /// Lanes whose first group waits for a number: the last that came to wait there; the others
-    /// follow in [`Lane::behind`]. Two wait for one number only if a run is broken.
-    waiting: HashMap<(Structure, u64), MId>,
+    /// Lanes whose first group waits for a number. If two wait for one, it was given twice, and the
+    /// one that is not here comes out by force.
+    waiting: Map<(Structure, u64), MId>,
     /// The number each structure is at; 0 if it is not there.
-    next: HashMap<Structure, u64>,
+    next: Map<Structure, u64>,
     /// Ended goroutines that still have a number, oldest first.
     ended: VecDeque<GId>,
     /// Whether numbers are obeyed: not between a gap and a snapshot.
@@ -92,8 +94,8 @@ impl Merger {
             held_max,
             lanes: BTreeMap::new(),
             ready: BinaryHeap::new(),
-            waiting: HashMap::new(),
-            next: HashMap::new(),
+            waiting: Map::default(),
+            next: Map::default(),
             ended: VecDeque::new(),
             known: true,
             rebased: None,
@@ -156,7 +158,7 @@ impl Merger {
         state: Box<Snapshot>,
         out: &mut Vec<Record>,
     ) {
-        let base: HashMap<_, _> = base.iter().copied().collect();
+        let base: Map<_, _> = base.iter().copied().collect();
         self.lanes
             .values_mut()
             .for_each(|lane| lane.count_older(&base, time));
@@ -238,7 +240,9 @@ impl Merger {
         match lane.head {
             Head::Empty => {}
             Head::Ready => self.ready.push(Reverse((lane.first_time(), m))),
-            Head::Waits(number) => lane.behind = self.waiting.insert(number, m),
+            Head::Waits(number) => {
+                self.waiting.insert(number, m);
+            }
         }
     }
 
@@ -289,11 +293,7 @@ impl Merger {
             let next = self.next.entry(stamp.structure).or_insert(0);
             in_order &= stamp.number == *next;
             *next = stamp.end().max(*next);
-            let mut waiter = self.waiting.remove(&(stamp.structure, *next));
-            while let Some(m) = waiter {
-                woken.push(m);
-                waiter = self.lanes.get_mut(&m).and_then(|lane| lane.behind.take());
-            }
+            woken.extend(self.waiting.remove(&(stamp.structure, *next)));
         }
         // Not so if it was forced out, or if the same number was given twice.
         self.broken += u64::from(!in_order);
@@ -322,7 +322,6 @@ impl Merger {
         for (&m, lane) in &mut self.lanes {
             if let Head::Waits(_) = lane.head {
                 lane.head = Head::Ready;
-                lane.behind = None;
                 self.ready.push(Reverse((lane.first_time(), m)));
             }
         }
@@ -331,32 +330,25 @@ impl Merger {
     /// Lets the earliest waiting group out, its number having come or not; false if none waits up
     /// to `watermark`.
     fn force(&mut self, watermark: Nanos, out: &mut Vec<Record>) -> bool {
-        let waits = |lane: &Lane| matches!(lane.head, Head::Waits(_));
-        let waiting = self.lanes.iter().filter(|(_, lane)| waits(lane));
-        let earliest = waiting.map(|(&m, lane)| (lane.first_time(), m)).min();
-        let Some((_, m)) = earliest.filter(|&(time, _)| time <= watermark) else {
+        let waiting = self.lanes.iter().filter_map(|(&m, lane)| match lane.head {
+            Head::Waits(number) => Some((lane.first_time(), m, number)),
+            Head::Empty | Head::Ready => None,
+        });
+        let earliest = waiting.min().filter(|&(time, ..)| time <= watermark);
+        let Some((_, m, number)) = earliest else {
             return false;
         };
-        self.leave_queue(m);
-        self.emit(m, out);
-        true
-    }
-
-    /// Takes a lane out of those that wait for its number.
-    fn leave_queue(&mut self, m: MId) {
-        let Some(Head::Waits(number)) = self.lanes.get(&m).map(|lane| lane.head) else {
-            return;
-        };
-        let mut waiter = self.waiting.remove(&number);
-        while let Some(other) = waiter {
-            let Some(lane) = self.lanes.get_mut(&other) else {
-                return;
-            };
-            waiter = lane.behind.take();
-            if other != m {
-                lane.behind = self.waiting.insert(number, other);
-            }
+        if self.waiting.get(&number) == Some(&m) {
+            self.waiting.remove(&number);
         }
+        eprintln!(
+            "DBG forced {m} waits {number:?} is at {:?}",
+            self.next.get(&number.0)
+        );
+        let n0 = out.len();
+        self.emit(m, out);
+        eprintln!("DBG   {:?}", &out[n0..]);
+        true
     }
 
     /// Lets out, in order, what was before a snapshot and can be brought in order.
@@ -377,7 +369,6 @@ impl Merger {
         let Some(lane) = self.lanes.get_mut(&m) else {
             return 0;
         };
-        lane.behind = None;
         lane.fresh = false;
         self.held -= lane.older;
         lane.items
@@ -443,7 +434,7 @@ impl Entry {
 }
 
 /// The first number that a group must wait for.
-fn missing(next: &HashMap<Structure, u64>, group: &Group) -> Option<(Structure, u64)> {
+fn missing(next: &Map<Structure, u64>, group: &Group) -> Option<(Structure, u64)> {
     let at = |s: &Stamp| next.get(&s.structure).copied().unwrap_or(0);
     let waits = group.stamps.iter().find(|s| at(s) != s.number);
     waits.map(|s| (s.structure, s.number))

@@ -115,10 +115,17 @@ impl Consumer {
     fn decode(&mut self, tag: u32) -> Option<Group> {
         self.bytes.clear();
         let mut words = self.words.as_slice();
-        let stamps = (0..tag & ((1 << STAMP_BITS) - 1)).map(|_| stamp::unpack(&mut words));
-        let stamps = stamps.collect::<Option<_>>()?;
-        self.bytes
-            .extend(words.iter().flat_map(|w| w.to_le_bytes()));
+        let count = tag & ((1 << STAMP_BITS) - 1);
+        let mut stamps = Vec::with_capacity((count as usize).min(words.len()));
+        for _ in 0..count {
+            stamps.push(stamp::unpack(&mut words)?);
+        }
+        self.bytes.resize(words.len() * WORD, 0);
+        let (chunks, _) = self.bytes.as_chunks_mut::<WORD>();
+        chunks
+            .iter_mut()
+            .zip(words)
+            .for_each(|(chunk, word)| *chunk = word.to_le_bytes());
         let filling = (tag >> STAMP_BITS) as usize;
         self.bytes
             .truncate(self.bytes.len().saturating_sub(filling));

@@ -61,7 +61,10 @@ fn frame(payload: &[u8]) -> Vec<u8> {
 
 /// A failing case prints its values; files of old ones are not kept.
 fn config() -> ProptestConfig {
-    ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(256) }
+    ProptestConfig {
+        failure_persistence: None,
+        ..ProptestConfig::with_cases(256)
+    }
 }
 
 proptest! {

@@ -508,6 +508,20 @@ fn what_a_snapshot_has_is_dropped_and_counted() {
     assert_eq!(bench.merger.broken(), 0);
 }
 
+/// No number tells how old it is: the time does.
+#[test]
+fn what_ended_before_a_snapshot_is_dropped_by_time() {
+    let g = |number| vec![Stamp::one(Structure::G(GId(9)), number)];
+    let mut bench = Bench::default();
+    bench.rebase(&BTreeMap::from([(Structure::P(PId(0)), 40)]), Nanos(100));
+    bench.merger.feed(MId(0), group(99, 0, g(4)));
+    bench.merger.feed(MId(1), group(100, 1, g(0)));
+    bench.finish();
+    assert_eq!(bench.steps(), [1]);
+    assert_eq!(bench.merger.stale(), 1);
+    assert_eq!(bench.merger.broken(), 0);
+}
+
 #[test]
 fn attaching_begins_with_a_snapshot() {
     let mut bench = Bench::default();

@@ -200,7 +200,10 @@ fn no_changed_byte_is_read_as_an_event() {
 
 /// A failing case prints its values; files of old ones are not kept.
 fn config() -> ProptestConfig {
-    ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(256) }
+    ProptestConfig {
+        failure_persistence: None,
+        ..ProptestConfig::with_cases(256)
+    }
 }
 
 proptest! {

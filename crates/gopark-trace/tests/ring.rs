@@ -87,7 +87,10 @@ fn arbitrary(seed: u64) -> Group {
 
 /// A failing case prints its values; files of old ones are not kept.
 fn config() -> ProptestConfig {
-    ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(256) }
+    ProptestConfig {
+        failure_persistence: None,
+        ..ProptestConfig::with_cases(256)
+    }
 }
 
 proptest! {
@@ -207,6 +210,22 @@ fn a_group_longer_than_the_ring_is_lost() {
     assert!(!push(&mut producer, &mut Scratch::new(), &group(0, 50)));
     assert_eq!(consumer.pop(), None);
     assert_eq!(consumer.lost(), 50);
+}
+
+#[test]
+fn a_group_with_bytes_behind_its_events_counts_as_lost() {
+    let (mut producer, mut consumer) = ring(64);
+    let mut scratch = Scratch::new();
+    scratch.event(
+        Actor::default(),
+        None,
+        None,
+        &Event::NeedSpinning { on: true },
+    );
+    let records = [scratch.records(), &[0]].concat();
+    assert!(producer.push(&[], &records));
+    assert_eq!(consumer.pop(), None);
+    assert_eq!(consumer.lost(), 1);
 }
 
 #[test]

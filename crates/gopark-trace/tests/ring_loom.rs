@@ -1,9 +1,9 @@
 //! The protocol of a ring's two ends, under every interleaving that loom finds.
 //!
 //! The source is the ring's own, with loom's atomics in place of the real ones. Weaken any ordering
-//! on `head` or `lost`, the check for room or the check for an empty queue, and a test fails. Not so
-//! for the pair on `tail`: it keeps a store from being seen by a load that comes before it, which
-//! loom does not play through, so that pair rests on the argument beside it.
+//! on `head` or `lost`, the check for room or the check for an empty queue, and a test fails. Not
+//! so for the pair on `tail`: it keeps a store from being seen by a load that comes before it,
+//! which loom does not play through, so that pair rests on the argument beside it.
 
 #[path = "../src/ring/fifo.rs"]
 mod fifo;

@@ -88,10 +88,9 @@ struct Call<'a> {
 
 impl<T: Send + 'static> Chan<T> {
     /// Enters the runtime: a gate, then the lock.
-    #[track_caller]
-    fn enter(&self) -> (Call<'_>, Guard<'_, State<T>>) {
+    fn enter(&self, at: &'static Location<'static>) -> (Call<'_>, Guard<'_, State<T>>) {
         let kernel = kernel();
-        let site = kernel.site(Location::caller());
+        let site = kernel.site(at);
         kernel.gate();
         let (id, new) = self.id.get(kernel, IdKind::Chan);
         let call = Call { kernel, site, chan: ChanId(id) };
@@ -280,7 +279,7 @@ impl<T: Send + 'static> Sender<T> {
     /// `send on closed channel`. Outside a goroutine.
     #[track_caller]
     pub fn send(&self, value: T) {
-        let (call, state) = self.chan.enter();
+        let (call, state) = self.chan.enter(Location::caller());
         self.chan.send(&call, state, value);
     }
 
@@ -290,7 +289,7 @@ impl<T: Send + 'static> Sender<T> {
     /// `close of closed channel`. Outside a goroutine.
     #[track_caller]
     pub fn close(&self) {
-        let (call, state) = self.chan.enter();
+        let (call, state) = self.chan.enter(Location::caller());
         self.chan.close(&call, state);
     }
 
@@ -315,7 +314,7 @@ impl<T: Send + 'static> Sender<T> {
     /// Outside a goroutine.
     #[track_caller]
     pub fn named(self, name: &str) -> Self {
-        let (call, mut state) = self.chan.enter();
+        let (call, mut state) = self.chan.enter(Location::caller());
         let event = Event::ObjName { obj: Obj::Chan(call.chan), name: name.to_owned() };
         call.emit(&mut state, event, None);
         drop(state);
@@ -330,13 +329,18 @@ impl<T: Send + 'static> Receiver<T> {
     /// Outside a goroutine.
     #[track_caller]
     pub fn recv(&self) -> Option<T> {
-        let (call, state) = self.chan.enter();
+        self.recv_at(Location::caller())
+    }
+
+    fn recv_at(&self, at: &'static Location<'static>) -> Option<T> {
+        let (call, state) = self.chan.enter(at);
         self.chan.recv(&call, state)
     }
 
     /// Values until the channel is closed and empty (`for v := range c`).
+    #[track_caller]
     pub fn iter(&self) -> Iter<'_, T> {
-        Iter { receiver: self }
+        Iter { receiver: self, at: Location::caller() }
     }
 
     /// How many values are buffered.
@@ -383,12 +387,14 @@ impl<T> fmt::Debug for Receiver<T> {
 #[derive(Debug)]
 pub struct Iter<'a, T> {
     receiver: &'a Receiver<T>,
+    /// The line of the loop, which receives each time.
+    at: &'static Location<'static>,
 }
 
 impl<T: Send + 'static> Iterator for Iter<'_, T> {
     type Item = T;
     fn next(&mut self) -> Option<T> {
-        self.receiver.recv()
+        self.receiver.recv_at(self.at)
     }
 }
 
@@ -396,26 +402,29 @@ impl<T: Send + 'static> Iterator for Iter<'_, T> {
 #[derive(Debug)]
 pub struct IntoIter<T> {
     receiver: Receiver<T>,
+    at: &'static Location<'static>,
 }
 
 impl<T: Send + 'static> Iterator for IntoIter<T> {
     type Item = T;
     fn next(&mut self) -> Option<T> {
-        self.receiver.recv()
+        self.receiver.recv_at(self.at)
     }
 }
 
 impl<T: Send + 'static> IntoIterator for Receiver<T> {
     type Item = T;
     type IntoIter = IntoIter<T>;
+    #[track_caller]
     fn into_iter(self) -> IntoIter<T> {
-        IntoIter { receiver: self }
+        IntoIter { receiver: self, at: Location::caller() }
     }
 }
 
 impl<'a, T: Send + 'static> IntoIterator for &'a Receiver<T> {
     type Item = T;
     type IntoIter = Iter<'a, T>;
+    #[track_caller]
     fn into_iter(self) -> Iter<'a, T> {
         self.iter()
     }

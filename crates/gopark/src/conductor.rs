@@ -55,6 +55,35 @@ struct State {
     told: bool,
     /// Ms that stand at a gate (live).
     standing: u32,
+    /// The world is stopped for a snapshot (live).
+    frozen: bool,
+    /// Decisions a second while running, 0 for no limit, and what is saved up of them (live).
+    tempo: u32,
+    saved: f64,
+    /// When `saved` was last added to.
+    saved_at: Nanos,
+}
+
+impl State {
+    fn hit_by(&self, record: &Record) -> bool {
+        match self.goal {
+            Goal::Code(code) => record.event.code() == code,
+            Goal::Go(g) => matches!(record.event, Event::GoStart { g: started, .. } if started == g),
+            _ => false,
+        }
+    }
+
+    fn look_at(&mut self, seq: u64, time: Nanos) {
+        self.reached |= match self.goal {
+            Goal::Seq(n) => seq >= n,
+            Goal::Time(t) => time >= t,
+            _ => false,
+        };
+    }
+
+    fn holds(&self) -> bool {
+        self.frozen || (!self.alone && self.reached)
+    }
 }
 
 /// Tells the viewer that the run stands or goes.
@@ -79,15 +108,28 @@ pub(crate) struct Conductor {
 impl Conductor {
     /// One that lets nothing happen until it is told.
     pub(crate) fn paused(herald: Box<dyn Herald>) -> Self {
+        Self::new(Goal::Here, herald)
+    }
+
+    /// One that lets everything happen; it stops the world only for snapshots.
+    pub(crate) fn free() -> Self {
+        Self::new(Goal::Never, Box::new(Nobody))
+    }
+
+    fn new(goal: Goal, herald: Box<dyn Herald>) -> Self {
         Self {
-            attention: AtomicBool::new(true),
+            attention: AtomicBool::new(goal != Goal::Never),
             state: Mutex::new(State {
-                goal: Goal::Here,
-                reached: true,
+                goal,
+                reached: goal == Goal::Here,
                 stop: false,
                 alone: false,
                 told: false,
                 standing: 0,
+                frozen: false,
+                tempo: 0,
+                saved: 0.0,
+                saved_at: Nanos(0),
             }),
             changed: Condvar::new(),
             herald,
@@ -104,7 +146,10 @@ impl Conductor {
             Command::RunToEvent { code } => Goal::Code(code),
             Command::RunToGo { g } => Goal::Go(g),
             Command::RunToTime { time } => Goal::Time(time),
-            Command::Tempo { .. } => return,
+            Command::Tempo { decisions_per_s } => {
+                self.change(|state| state.tempo = decisions_per_s);
+                return;
+            }
             Command::Stop {} => {
                 self.change(|state| state.stop = true);
                 return;
@@ -130,7 +175,8 @@ impl Conductor {
     fn change(&self, how: impl FnOnce(&mut State)) {
         let mut state = self.state.lock();
         how(&mut state);
-        let quiet = (state.goal == Goal::Never || state.alone) && !state.stop;
+        let free = state.goal == Goal::Never && state.tempo == 0;
+        let quiet = (free || state.alone) && !state.stop && !state.frozen;
         self.attention.store(!quiet, Ordering::Release);
         drop(state);
         self.changed.notify_all();
@@ -153,11 +199,17 @@ impl Conductor {
                 state.goal = Goal::Decisions(n.saturating_sub(1));
                 n <= 1
             }
-            Goal::Code(code) => record.event.code() == code,
-            Goal::Go(g) => matches!(record.event, Event::GoStart { g: started, .. } if started == g),
-            _ => false,
+            _ => state.hit_by(record),
         };
         state.reached |= hit;
+    }
+
+    /// Sees a record that comes from the drain, after the fact (live).
+    pub(crate) fn saw_late(&self, record: &Record) {
+        if self.attention() {
+            let mut state = self.state.lock();
+            state.reached |= state.hit_by(record);
+        }
     }
 
     /// Whether the run must stop here (lab).
@@ -166,12 +218,8 @@ impl Conductor {
             return false;
         }
         let mut state = self.state.lock();
-        state.reached |= match state.goal {
-            Goal::Seq(n) => seq >= n,
-            Goal::Time(t) => time >= t,
-            _ => false,
-        };
-        state.stop || (state.reached && !state.alone)
+        state.look_at(seq, time);
+        state.stop || state.holds()
     }
 
     /// Waits until the run may go on (lab: the one turn; the caller has flushed its records).
@@ -194,6 +242,92 @@ impl Conductor {
             self.changed.wait(&mut state);
         }
     }
+}
+
+/// The live side: every M comes to stand at its next gate.
+impl Conductor {
+    /// Stands at a gate as long as the run must; a step lets one M through to its next gate.
+    pub(crate) fn stand(&self) -> Verdict {
+        let mut state = self.state.lock();
+        state.standing += 1;
+        let verdict = loop {
+            if state.stop {
+                break Verdict::Stop;
+            }
+            match state.goal {
+                _ if state.frozen => {}
+                Goal::Decisions(n) if !state.reached => {
+                    state.goal = Goal::Decisions(n.saturating_sub(1));
+                    state.reached = n <= 1;
+                    break Verdict::GoOn;
+                }
+                _ if state.holds() => {}
+                _ if state.tempo == 0 || state.alone => break Verdict::GoOn,
+                _ if state.saved >= 1.0 => {
+                    state.saved -= 1.0;
+                    break Verdict::GoOn;
+                }
+                _ => {}
+            }
+            self.changed.wait(&mut state);
+        };
+        state.standing -= 1;
+        verdict
+    }
+
+    /// How many Ms stand at a gate.
+    pub(crate) fn standing(&self) -> u32 {
+        self.state.lock().standing
+    }
+
+    /// Stops the world for a snapshot, or lets it go on.
+    pub(crate) fn freeze(&self, on: bool) {
+        self.change(|state| state.frozen = on);
+    }
+
+    /// Whether the viewer wants the world to stand; called by the drain, which also lets the tempo
+    /// save up decisions.
+    pub(crate) fn wants_live(&self, seq: u64, time: Nanos) -> bool {
+        if !self.attention() {
+            return false;
+        }
+        let mut state = self.state.lock();
+        state.look_at(seq, time);
+        if state.tempo > 0 {
+            let passed = time.minus(state.saved_at).0 as f64 / 1e9;
+            state.saved_at = time;
+            // At most a tenth of a second's worth, so that a pause is no run-up.
+            let most = f64::from(state.tempo) / 10.0;
+            state.saved = (state.saved + passed * f64::from(state.tempo)).min(most.max(1.0));
+            self.changed.notify_all();
+        }
+        state.holds()
+    }
+
+    /// Whether the viewer has not been told yet that the world stands.
+    pub(crate) fn untold(&self) -> bool {
+        !self.state.lock().told
+    }
+
+    /// Tells the viewer that the world stands.
+    pub(crate) fn tell_paused(&self, seq: u64, time: Nanos) {
+        self.state.lock().told = true;
+        self.herald.paused(seq, time);
+    }
+
+    /// The run is over: nobody needs to stand any more.
+    pub(crate) fn run_over(&self) {
+        self.change(|state| state.alone = true);
+    }
+}
+
+/// Nobody listens.
+struct Nobody;
+
+impl Herald for Nobody {
+    fn paused(&self, _: u64, _: Nanos) {}
+    fn running(&self) {}
+    fn goodbye(&self) {}
 }
 
 impl std::fmt::Debug for Conductor {

@@ -261,6 +261,27 @@ pub fn yield_now() {
     kernel.yield_now(kernel.site(Location::caller()));
 }
 
+/// Parks for ever (`select {}`).
+///
+/// # Panics
+/// Outside a goroutine.
+#[track_caller]
+pub fn park_forever() -> ! {
+    let kernel = kernel();
+    let site = kernel.site(Location::caller());
+    kernel.gate();
+    loop {
+        kernel.park(Park {
+            why: WaitReason::SelectNoCases,
+            on: None,
+            on_number: None,
+            rule: Rule::ParkUntilReady {},
+            site,
+            commit: Commit::Nothing,
+        });
+    }
+}
+
 /// Computes for `time`: burns that much of the thread's CPU in live, and is busy for that long in
 /// the lab's virtual time while others act.
 ///

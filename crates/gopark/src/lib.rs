@@ -55,8 +55,8 @@ mod time;
 pub use chan::{IntoIter, Iter, Receiver, Sender, chan};
 pub use go::{
     JoinHandle, Panicked, current_id, go, go_named, go_with_stack, gomaxprocs, log, num_goroutine,
-    set_name, work, yield_now,
+    park_forever, set_name, work, yield_now,
 };
 pub use gopark_trace as trace;
-pub use run::{Failure, Lab, lab};
+pub use run::{Failure, Lab, Live, lab, live};
 pub use time::{since_start, sleep};

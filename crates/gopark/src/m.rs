@@ -11,6 +11,8 @@ use gopark_trace::record::Actor;
 use crate::g::Gp;
 use crate::kernel::Kernel;
 use crate::p::P;
+use crate::platform::live::RecorderCell;
+use crate::proto::note::Note;
 use crate::runq::Loot;
 
 /// One thread.
@@ -36,6 +38,10 @@ pub(crate) struct M {
     pub(crate) rng: Cell<u64>,
     /// Where stolen goroutines stand before they are put into the own ring.
     pub(crate) loot: Loot,
+    /// What it sleeps on in live.
+    pub(crate) note: Note,
+    /// Where it records in live.
+    pub(crate) recorder: RecorderCell,
     /// Lines it has seen lately, so that a line needs the shared table once.
     pub(crate) sites: RefCell<SiteCache>,
 }
@@ -59,6 +65,8 @@ impl M {
             recording: Cell::new(recording),
             rng: Cell::new(seed ^ (u64::from(id.0) + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15)),
             loot: Loot::new(),
+            note: Note::new(),
+            recorder: RecorderCell::default(),
             sites: RefCell::new(SiteCache::default()),
         }
     }

@@ -4,6 +4,7 @@
 //! is behind this trait; a question for the drive anywhere else is a bug.
 
 pub(crate) mod lab;
+pub(crate) mod live;
 
 
 use gopark_trace::ids::{Nanos, SiteId};
@@ -33,8 +34,6 @@ pub(crate) enum Gate {
 /// No method but [`Platform::gate`], [`Platform::sleep`], [`Platform::poll`], [`Platform::pause`]
 /// and [`Platform::work`] lets other Ms act, and none of those is called with a lock held.
 pub(crate) trait Platform: Sized + 'static {
-    /// Whether records need structure numbers to be put in order.
-    const STAMPED: bool;
     /// Whether this is the lab, for the assertion of [`crate::lock`].
     const LAB: bool;
 
@@ -42,6 +41,8 @@ pub(crate) trait Platform: Sized + 'static {
     fn now(&self) -> Nanos;
     /// Lets others act, and the conductor stop the run. The caller holds no lock.
     fn gate(&self, sched: &Sched<Self>, m: &M, gate: Gate);
+    /// Makes a new M ready to record, before it is used.
+    fn prepare(&self, m: &M);
     /// Starts a new M; it begins in [`Sched::m_main`].
     fn launch(&self, sched: &Sched<Self>, m: &'static M);
     /// Sleeps until [`Platform::wake`].

@@ -12,7 +12,7 @@ use crate::conductor::Conductor;
 use crate::go::main_entry;
 use crate::kernel::Spawn;
 use crate::link;
-use crate::platform::lab;
+use crate::platform::{lab, live};
 use crate::sched::{Ended, Sched, Setup};
 use crate::sink::{Both, Nowhere, Sink};
 
@@ -207,6 +207,137 @@ impl Lab {
         sched.pl.drive(&sched, m0);
         let ended = sched.how_ended();
         drop(sched);
+        outcome(ended, &place)
+    }
+}
+
+/// A run on kernel threads, at full speed. See [`live`].
+#[derive(Debug)]
+pub struct Live {
+    common: Common,
+}
+
+/// A run on kernel threads: goroutines move between them, in parallel, at full speed.
+///
+/// # Safety
+///
+/// No thread-affine value lives across a call into gopark in any goroutine of the run: no
+/// reference or guard into a thread-local, no lock guard bound to its thread, no scoped
+/// thread-local. This goes for calls that do not block too. A goroutine may go on at another
+/// thread after any of them, and what breaks then breaks silently:
+///
+/// - a `RefCell` in a thread-local borrowed across a call: borrowed on one thread, released on
+///   another, without a lock;
+/// - `std::io::stdout().lock()` kept across a call: two threads change one lock count;
+/// - an `Rc` cloned out of a thread-local and kept across a call: two threads count it;
+/// - a `std::sync::MutexGuard` kept across a call: released by a thread that never locked, which
+///   some systems forbid;
+/// - `scoped_tls` and the like: restored on another thread, or out of order.
+///
+/// `print!` and friends, locks taken and released between two calls, and everything `Send` that is
+/// not bound to its thread are fine. The lab needs no such promise.
+pub unsafe fn live() -> Live {
+    let procs = std::thread::available_parallelism().map_or(1, usize::from);
+    Live { common: Common::new(random_seed(), procs, Nanos(0)) }
+}
+
+fn random_seed() -> u64 {
+    use std::hash::{BuildHasher, Hasher, RandomState};
+    RandomState::new().build_hasher().finish()
+}
+
+impl Live {
+    /// How many Ps (GOMAXPROCS); as many as processors by default.
+    #[must_use]
+    pub fn procs(mut self, procs: usize) -> Self {
+        self.common.setup.procs = procs;
+        self
+    }
+
+    /// Where random numbers start. In live it does not decide what happens, only what is drawn.
+    #[must_use]
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.common.setup.seed = seed;
+        self
+    }
+
+    /// The stack of a goroutine in bytes: a power of two from 16 KiB on; 64 KiB by default.
+    #[must_use]
+    pub fn stack_size(mut self, bytes: usize) -> Self {
+        self.common.stack = bytes;
+        self
+    }
+
+    /// The program's name in its records.
+    #[must_use]
+    pub fn program(mut self, name: impl Into<String>) -> Self {
+        self.common.setup.program = name.into();
+        self
+    }
+
+    /// Where the events go.
+    #[must_use]
+    pub fn record(mut self, sink: impl Sink + 'static) -> Self {
+        self.common.sink = Some(Box::new(sink));
+        self
+    }
+
+    /// Do not look for a viewer in the environment.
+    #[must_use]
+    pub fn unwatched(mut self) -> Self {
+        self.common.viewer = false;
+        self
+    }
+
+    /// Runs `main` as goroutine 1 until it returns, and stops every M before it returns itself: a
+    /// goroutine that computes without calling gopark is waited for. A deadlock, a panic or a
+    /// fatal error ends the process with Go's words and exit code 2.
+    #[track_caller]
+    pub fn run<F, R>(self, main: F) -> R
+    where
+        F: FnOnce() -> R + Send + 'static,
+        R: Send + 'static,
+    {
+        self.try_run(main).unwrap_or_else(|failure| failure.exit())
+    }
+
+    /// As [`Live::run`], but tells how a run failed.
+    ///
+    /// # Errors
+    /// On deadlock, panic, fatal error, when a viewer stopped the run, or when it can't be set up.
+    ///
+    /// # Panics
+    /// If the events of the run contradict their own numbers, which is a bug in gopark.
+    #[track_caller]
+    pub fn try_run<F, R>(mut self, main: F) -> Result<R, Failure>
+    where
+        F: FnOnce() -> R + Send + 'static,
+        R: Send + 'static,
+    {
+        check_procs(self.common.setup.procs)?;
+        gopark_fiber::install_overflow_handler().map_err(Failure::setup)?;
+        let _alt_stack = AltStack::install().map_err(Failure::setup)?;
+        let (sink, conductor) = self.common.connect()?;
+        let stacks = self.common.stacks()?;
+        let setup = &self.common.setup;
+        let recording = setup.recording;
+        let conductor = conductor.or_else(|| recording.then(|| Arc::new(Conductor::free())));
+        let platform = live::Live::new(conductor.clone()).map_err(Failure::setup)?;
+        let sched = Sched::new(platform, setup, stacks);
+        let place = Arc::new(Mutex::new(None));
+        let entry = main_entry(main, Arc::clone(&place));
+        let m0 = sched.begin(setup, Spawn { entry, stack_size: 0, name: Some("main".to_owned()) }, None);
+        let drain = if recording {
+            // SAFETY: it is finished before `sched` is dropped, below.
+            Some(unsafe { live::Drain::start(&sched, sink, conductor) }.map_err(Failure::setup)?)
+        } else {
+            None
+        };
+        sched.pl.drive(&sched, m0);
+        let broken = drain.map_or(0, live::Drain::finish);
+        let ended = sched.how_ended();
+        drop(sched);
+        debug_assert_eq!(broken, 0, "events came against their own numbers");
         outcome(ended, &place)
     }
 }

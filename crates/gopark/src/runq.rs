@@ -149,6 +149,12 @@ impl Loot {
         loot
     }
 
+    /// Pins the collector once on the calling thread, which registers the thread with it.
+    pub(crate) fn warm(&self) {
+        let nothing = self.stealer.steal();
+        debug_assert!(nothing.is_empty(), "nothing was stolen yet");
+    }
+
     fn drain(&self) -> impl Iterator<Item = Gp> + use<'_> {
         // Through the stealer: a pop would shrink the buffer.
         std::iter::from_fn(|| self.stealer.steal().success())
@@ -192,8 +198,8 @@ impl Slot {
 
     /// Puts one in and takes the old one out, at once; the owner's. Returns the change's number.
     #[inline]
-    pub(crate) fn put(&self, g: Option<Gp>) -> (Option<Gp>, u16) {
-        let addr = g.map_or(0, |g| g.addr().expose_provenance() as u64);
+    pub(crate) fn put(&self, g: Gp) -> (Option<Gp>, u16) {
+        let addr = g.addr().expose_provenance() as u64;
         debug_assert_eq!(addr & !ADDR, 0, "user addresses have 48 bits");
         let mut old = self.0.load(Ordering::Relaxed);
         loop {
@@ -206,6 +212,14 @@ impl Slot {
                 Err(now) => old = now,
             }
         }
+    }
+
+    /// Takes the one in it, if there is one; the owner's. Only a thief can come first, and then
+    /// there is nothing left to take.
+    #[inline]
+    pub(crate) fn take(&self) -> Option<(Gp, u16)> {
+        let g = Self::parts(self.0.load(Ordering::Relaxed)).0?;
+        self.steal(g).map(|number| (g, number))
     }
 
     /// Takes the one in it if it is still `g`; for thieves.

@@ -243,6 +243,7 @@ impl<Pl: Platform> Sched<Pl> {
         let m: &'static M = Box::leak(Box::new(M::new(id, kernel, Pl::LAB, self.recording, self.seed)));
         // SAFETY: the table is changed under the lock only.
         unsafe { (*self.ms.get()).push(m) };
+        self.pl.prepare(m);
         m
     }
 
@@ -250,6 +251,13 @@ impl<Pl: Platform> Sched<Pl> {
     fn all_ms<'a>(&self, _locked: &'a Locked) -> &'a [&'static M] {
         // SAFETY: the table is changed under the lock only, which the caller holds for `'a`.
         unsafe { &*self.ms.get() }
+    }
+
+    /// Ms that neither sleep nor poll.
+    pub(crate) fn busy_ms(&self) -> u32 {
+        let locked = self.lock();
+        let polling = u32::from(self.polling.load(Ordering::SeqCst));
+        locked.ms - locked.idle_ms.len() as u32 - polling
     }
 
     /// Sets the first P and M up and makes main, which goes into P0's slot. Returns M0, to be

@@ -1,8 +1,9 @@
 //! The groups of one M, waiting to come out.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 
-use crate::ids::{MId, Nanos};
+use crate::ids::Nanos;
+use crate::merge::hash::Map;
 use crate::ring::{Group, Structure};
 
 /// The groups of one M, in order.
@@ -12,8 +13,6 @@ pub(super) struct Lane {
     pub(super) items: VecDeque<Item>,
     /// What the first of them waits for.
     pub(super) head: Head,
-    /// The lane that waits for the same number as this one, and came before it.
-    pub(super) behind: Option<MId>,
     /// False from a snapshot on until something newer was fed.
     pub(super) fresh: bool,
     /// How many of the items are older than the snapshot that is being taken.
@@ -60,7 +59,6 @@ impl Lane {
         Self {
             items: VecDeque::new(),
             head: Head::Empty,
-            behind: None,
             fresh,
             older: 0,
             last: Nanos(0),
@@ -87,7 +85,7 @@ impl Lane {
     /// Counts the items that were before a snapshot, taken at `time` with the structures at `base`.
     /// An M's items are in order, so all before an older one are older; those after it that no
     /// number tells of go by time.
-    pub(super) fn count_older(&mut self, base: &HashMap<Structure, u64>, time: Nanos) {
+    pub(super) fn count_older(&mut self, base: &Map<Structure, u64>, time: Nanos) {
         self.older = 0;
         for (i, item) in self.items.iter().enumerate() {
             let age = item.age(base);
@@ -133,7 +131,7 @@ impl Item {
 
     /// Whether it was before a snapshot with the structures at `base`. The world stood still, so
     /// one number tells it for the whole group.
-    pub(super) fn age(&self, base: &HashMap<Structure, u64>) -> Age {
+    pub(super) fn age(&self, base: &Map<Structure, u64>) -> Age {
         let Self::Group(group) = self else {
             return Age::Unnumbered;
         };

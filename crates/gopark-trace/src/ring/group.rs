@@ -143,9 +143,11 @@ pub(super) fn decode(records: &[u8]) -> Result<(Nanos, Vec<Entry>), WireError> {
     let mut r = Reader::new(records);
     r.take(COUNT)?;
     let time = Nanos::get(&mut r)?;
-    let entries = (0..count(records))
-        .map(|_| Entry::get(&mut r))
-        .collect::<Result<_, _>>()?;
+    // An entry takes at least its code and five bytes around it.
+    let mut entries = Vec::with_capacity((count(records) as usize).min(r.left() / 6));
+    for _ in 0..count(records) {
+        entries.push(Entry::get(&mut r)?);
+    }
     match r.left() {
         0 => Ok((time, entries)),
         _ => Err(r.wanted("the end of the group")),

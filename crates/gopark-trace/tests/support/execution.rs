@@ -29,6 +29,9 @@ pub(crate) struct Execution {
 /// No clock is off by more, either way.
 const SKEW: u64 = 50_000;
 
+/// No group is stamped later than this after it happened.
+const JITTER: u64 = 500;
+
 impl Execution {
     pub(crate) fn new(seed: u64, ms: u64) -> Self {
         let mut dice = Dice::new(seed);
@@ -50,14 +53,14 @@ impl Execution {
 
     /// Stops the world; gives a time that every clock has reached, and none will be before again.
     pub(crate) fn stop(&mut self) -> Nanos {
-        self.time += 2 * SKEW;
+        self.time += 2 * SKEW + JITTER;
         Nanos(self.time)
     }
 
     fn step(&mut self) {
         let m = self.dice.roll(self.ms);
         self.time += self.dice.roll(2_000);
-        let jitter = self.dice.roll(500);
+        let jitter = self.dice.roll(JITTER);
         let mut stamps = Vec::new();
         for _ in 0..self.dice.roll(4) {
             self.stamp(&mut stamps);

@@ -185,7 +185,6 @@ fn moment(m: &LabM) -> Option<Nanos> {
 }
 
 impl Platform for Lab {
-    const STAMPED: bool = false;
     const LAB: bool = true;
 
     fn now(&self) -> Nanos {
@@ -196,6 +195,8 @@ impl Platform for Lab {
         self.ask_conductor(sched, m);
         self.busy(m, self.step);
     }
+
+    fn prepare(&self, _m: &M) {}
 
     fn launch(&self, sched: &Sched<Self>, m: &'static M) {
         let lab_m: &'static LabM = Box::leak(Box::new(LabM {

@@ -123,10 +123,7 @@ impl<Pl: Platform> Sched<Pl> {
 
     /// Step 3: the slot, then the ring (`runqget`).
     pub(super) fn runq_get(&self, p: &'static P) -> Option<Found> {
-        // The slot's owner sees it empty or full for sure; only a thief may empty it meanwhile.
-        if !p.slot.is_empty()
-            && let (Some(g), number) = p.slot.put(None)
-        {
+        if let Some((g, number)) = p.slot.take() {
             let taken = stamp(Structure::Slot(p.id), number.into());
             return Some(Found { g, from: Queue::Slot(p.id), taken: Some(taken) });
         }
@@ -381,12 +378,13 @@ impl<Pl: Platform> Sched<Pl> {
         if !self.is_ending() {
             self.pl.poll(m, until);
         }
-        emit!(self, m, None, [], Event::PollEnd { gs: Vec::new() }, None);
         self.poll_until.store(u64::MAX, Ordering::SeqCst);
         self.polling.store(false, Ordering::SeqCst);
+        self.gate(m, Gate::Find);
         if self.is_ending() {
             return false;
         }
+        emit!(self, m, None, [], Event::PollEnd { gs: Vec::new() }, None);
         let mut locked = self.lock();
         let Some(p) = self.pidle_get(m, &mut locked) else { return false };
         drop(locked);

@@ -201,28 +201,17 @@ impl<Pl: Platform> Sched<Pl> {
         let p = m.p.get().expect("a goroutine yields with a P");
         g.word.switch(RUNNING, RUNNABLE);
         g.since.set(self.pl.now());
-        if p.ring.len() < crate::runq::RING {
-            emit!(
-                self, m, site, [stamp_g(g)],
-                Event::GoYield { g: g.gid(), kind: YieldKind::Handoff, to: Queue::Ring(p.id) },
-                Rule::HandoffToOwnRing { p: p.id }
-            );
-            m.curg.set(None);
-            let put = p.ring.push(g);
-            debug_assert!(put, "only thieves change the ring meanwhile, and they make room");
-        } else {
-            let mut stamps = Vec::new();
-            if m.recording.get() {
-                stamps.push(stamp_g(g));
-            }
-            let yielded = Event::GoYield { g: g.gid(), kind: YieldKind::Handoff, to: Queue::Hand };
-            let overflow = self.runq_put_slow(m, p, g, &mut stamps);
-            if m.recording.get() {
-                let first = (yielded, Some(Rule::HandoffToOwnRing { p: p.id }));
-                let events = std::iter::once(first).chain(overflow);
-                self.record(m, site, &stamps, &mut { events });
-            }
-            m.curg.set(None);
+        m.curg.set(None);
+        let number = m.recording.get().then(|| stamp_g(g));
+        let fits = p.ring.push(g);
+        if m.recording.get() {
+            let to = if fits { Queue::Ring(p.id) } else { Queue::Hand };
+            let event = Event::GoYield { g: g.gid(), kind: YieldKind::Handoff, to };
+            let rule = Rule::HandoffToOwnRing { p: p.id };
+            self.record(m, site, number.as_slice(), &mut std::iter::once((event, Some(rule))));
+        }
+        if !fits {
+            self.overflow(m, p, g, site);
         }
     }
 

@@ -20,7 +20,7 @@ use crate::p::P;
 use crate::platform::Platform;
 use crate::proto::gword::{RUNNABLE, WAITING};
 use crate::proto::spinning::Change;
-use crate::runq::OVERFLOW;
+use crate::runq::{OVERFLOW, RING};
 
 fn spin_stamp(change: Change) -> Stamp {
     stamp(Structure::Spin, change.number)
@@ -39,7 +39,7 @@ impl<Pl: Platform> Sched<Pl> {
     }
 
     /// Puts a goroutine into the slot; who was there goes to the ring, or with half of it to the
-    /// global queue (`runqput` with next, `runqputslow`).
+    /// global queue (`runqput` with next).
     pub(super) fn runq_put(
         &self,
         m: &M,
@@ -54,62 +54,83 @@ impl<Pl: Platform> Sched<Pl> {
         if recording {
             stamps.push(stamp_g(g));
         }
-        let (old, number) = p.slot.put(Some(g));
+        let (old, number) = p.slot.put(g);
         if recording {
             stamps.push(stamp(Structure::Slot(p.id), number.into()));
+            stamps.extend(old.map(stamp_g));
         }
-        let mut before: [Option<Ev>; 2] = [None, None];
-        if let Some(old) = old {
-            let ring = p.ring.len() as u32;
-            if recording {
-                stamps.push(stamp_g(old));
-            }
-            let to = if p.ring.push(old) {
-                Queue::Ring(p.id)
-            } else {
-                before[1] = self.runq_put_slow(m, p, old, &mut stamps);
-                Queue::Hand
-            };
-            if recording {
-                let kick = Event::SlotKick { p: p.id, g: old.gid(), to };
-                before[0] = Some((kick, Some(Rule::SlotDisplaced { by: g.gid(), ring })));
-            }
-        }
+        let ring = p.ring.len() as u32;
+        let kicked = old.map(|old| {
+            let to = if p.ring.push(old) { Queue::Ring(p.id) } else { Queue::Hand };
+            (old, to)
+        });
         if recording {
-            let events = before.into_iter().flatten().chain([arrival(Queue::Slot(p.id))]);
+            let kick = kicked.map(|(old, to)| {
+                let event = Event::SlotKick { p: p.id, g: old.gid(), to };
+                (event, Some(Rule::SlotDisplaced { by: g.gid(), ring }))
+            });
+            let events = kick.into_iter().chain([arrival(Queue::Slot(p.id))]);
             self.record(m, site, &stamps, &mut { events });
+        }
+        if let Some((old, Queue::Hand)) = kicked {
+            self.overflow(m, p, old, site);
         }
     }
 
-    /// The ring is full: its oldest half and the one that did not fit go to the global queue. If a
-    /// thief came in between there are fewer than half to take.
+    /// The ring is full: its oldest half and the one in hand, which did not fit, go to the global
+    /// queue (`runqputslow`). If a thief has made room meanwhile, it goes to the ring after all.
     #[cold]
-    pub(super) fn runq_put_slow(&self, m: &M, p: &P, g: Gp, stamps: &mut Vec<Stamp>) -> Option<Ev> {
-        let ring = p.ring.len() as u32;
+    pub(super) fn overflow(&self, m: &M, p: &P, g: Gp, site: Option<SiteId>) {
         let mut locked = self.lock();
+        let ring = p.ring.len();
+        if ring >= RING {
+            return self.overflow_locked(m, p, g, site, &mut locked, ring as u32);
+        }
+        drop(locked);
+        let number = m.recording.get().then(|| stamp_g(g));
+        let put = p.ring.push(g);
+        debug_assert!(put, "only thieves change the ring meanwhile, and they make room");
+        if m.recording.get() {
+            let event = Event::RingPut { p: p.id, gs: vec![g.gid()] };
+            self.record(m, site, number.as_slice(), &mut std::iter::once((event, None)));
+        }
+    }
+
+    fn overflow_locked(
+        &self,
+        m: &M,
+        p: &P,
+        g: Gp,
+        site: Option<SiteId>,
+        locked: &mut Locked,
+        ring: u32,
+    ) {
+        let recording = m.recording.get();
         let mut ids: Vec<GId> = Vec::new();
+        let mut stamps: Vec<Stamp> = Vec::new();
         let mut first_pos = None;
         for old in p.ring.grab(&m.loot, OVERFLOW) {
             first_pos.get_or_insert(old.ring_pos.get());
-            if m.recording.get() {
+            if recording {
                 ids.push(old.gid());
                 stamps.push(stamp_g(old));
             }
             locked.global.push_back(old);
         }
+        if recording {
+            let structure = Structure::Ring(p.id);
+            let len = ids.len() as u32;
+            stamps.extend(first_pos.map(|n: u32| Stamp { structure, number: n.into(), len }));
+            stamps.extend([stamp_g(g), locked.stamp()]);
+            ids.push(g.gid());
+        }
         locked.global.push_back(g);
         self.global_len.store(locked.global.len(), Ordering::Relaxed);
-        if !m.recording.get() {
-            return None;
+        if recording {
+            let rule = Rule::RingFull { ring, moved: ids.len() as u32 };
+            let event = Event::RingOverflow { p: p.id, gs: ids };
+            self.record(m, site, &stamps, &mut std::iter::once((event, Some(rule))));
         }
-        if let Some(first) = first_pos {
-            let structure = Structure::Ring(p.id);
-            stamps.push(Stamp { structure, number: first.into(), len: ids.len() as u32 });
-        }
-        stamps.push(locked.stamp());
-        ids.push(g.gid());
-        let rule = Rule::RingFull { ring, moved: ids.len() as u32 };
-        Some((Event::RingOverflow { p: p.id, gs: ids }, Some(rule)))
     }
 
     /// New work is there: wakes one M to look, if nobody looks and a P is idle (`wakep`).
@@ -130,21 +151,28 @@ impl<Pl: Platform> Sched<Pl> {
             Some(p) => self.start_m(m, locked, p, Some(change)),
             None => {
                 let back = self.spinning.stop();
-                self.leave_note(m, &[spin_stamp(change), spin_stamp(back)]);
+                drop(locked);
+                // Others may have changed the count in between, so these are two groups.
+                self.account(m, spin_stamp(change));
+                self.leave_note(m, Some(spin_stamp(back)));
             }
         }
     }
 
-    /// Says that work was left because no P was idle.
-    fn leave_note(&self, m: &M, stamps: &[Stamp]) {
-        let was = self.needspinning.swap(true, Ordering::SeqCst);
-        if !m.recording.get() {
-            return;
+    /// Records a number that nothing is to be told of.
+    fn account(&self, m: &M, stamp: Stamp) {
+        if m.recording.get() {
+            self.record(m, None, &[stamp], &mut std::iter::empty());
         }
+    }
+
+    /// Says that work was left because no P was idle.
+    fn leave_note(&self, m: &M, number: Option<Stamp>) {
+        let was = self.needspinning.swap(true, Ordering::SeqCst);
         let news = (!was).then_some((Event::NeedSpinning { on: true }, Some(Rule::NoIdleP {})));
-        // Without news there is still the count's change to account for.
-        if !stamps.is_empty() || news.is_some() {
-            self.record(m, None, stamps, &mut news.into_iter());
+        // Without news there is still the number to account for.
+        if m.recording.get() && (number.is_some() || news.is_some()) {
+            self.record(m, None, number.as_slice(), &mut news.into_iter());
         }
     }
 
@@ -251,7 +279,7 @@ impl<Pl: Platform> Sched<Pl> {
     pub(super) fn pidle_get_spinning(&self, m: &M, locked: &mut Locked) -> Option<&'static P> {
         let p = self.pidle_get(m, locked);
         if p.is_none() {
-            self.leave_note(m, &[]);
+            self.leave_note(m, None);
         }
         p
     }

@@ -24,7 +24,7 @@ use crate::view::stage::{Flow, Stage, put_m, triangle};
 
 /// Draws one card.
 pub(super) type Card =
-    fn(&Stage<'_>, &Lane<'_>, Rect, &mut Buffer, &Theme, &mut Marks);
+    fn(&Stage<'_>, &Lane<'_>, Rect, &mut Pen<'_>);
 
 /// Draws the processors as cards, `columns` beside each other.
 pub(super) fn render(

@@ -1,0 +1,253 @@
+//! `gopark conformance`: small programs whose order in real Go is known, run on the lab.
+//!
+//! A file is a list of programs, each with the exact order in which Go 1.27 ran it with one P, no
+//! GC and a clock that moves only when everybody sleeps. The lab with one P and steps that cost
+//! nothing must give the same order, event for event.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{BufReader, Read};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use flate2::read::GzDecoder;
+use gopark::sync::{GoMutex, WaitGroup};
+use gopark::trace::EndKind;
+use parking_lot::Mutex;
+use serde::Deserialize;
+use serde_json::Value;
+
+/// In an order: the body started.
+const START: u16 = 65_535;
+/// In an order: the body ended.
+const END: u16 = 65_534;
+
+/// One program and its order in Go.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Program {
+    name: String,
+    start_tick: u32,
+    chans: Vec<usize>,
+    mutexes: usize,
+    waitgroups: usize,
+    bodies: Vec<Vec<Vec<Value>>>,
+    order: Vec<(u16, u16)>,
+    final_waits: Vec<String>,
+}
+
+/// What an operation does.
+#[derive(Debug, Clone, Copy)]
+enum Op {
+    Go(usize),
+    Yield,
+    Sleep(u64),
+    Send(usize, i64),
+    Recv(usize),
+    Close(usize),
+    Lock(usize),
+    Unlock(usize),
+    WgAdd(usize, i64),
+    WgDone(usize),
+    WgWait(usize),
+}
+
+/// How a program fared.
+#[derive(Debug)]
+pub(crate) enum Verdict {
+    /// The same order and the same waits at the end.
+    Match,
+    /// Another order, told from the first difference on.
+    Differs(String),
+    /// It uses what gopark does not have yet, or what no program may use.
+    Unsupported(String),
+}
+
+/// What went wrong with a file of programs.
+#[derive(Debug)]
+pub(crate) enum FileError {
+    /// It can't be read.
+    Io(std::io::Error),
+    /// It is not a list of programs.
+    Json(serde_json::Error),
+}
+
+impl fmt::Display for FileError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Io(e) => write!(f, "{e}"),
+            Self::Json(e) => write!(f, "not a list of programs: {e}"),
+        }
+    }
+}
+
+/// Reads a file of programs, gzipped or not.
+pub(crate) fn read(path: &Path) -> Result<Vec<Program>, FileError> {
+    let mut bytes = Vec::new();
+    let mut file = BufReader::new(File::open(path).map_err(FileError::Io)?);
+    file.read_to_end(&mut bytes).map_err(FileError::Io)?;
+    if bytes.starts_with(&[0x1f, 0x8b]) {
+        let mut plain = Vec::new();
+        GzDecoder::new(&bytes[..]).read_to_end(&mut plain).map_err(FileError::Io)?;
+        bytes = plain;
+    }
+    serde_json::from_slice(&bytes).map_err(FileError::Json)
+}
+
+impl Program {
+    /// Its name.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Runs it and compares.
+    pub(crate) fn check(&self) -> Verdict {
+        let bodies = match self.ops() {
+            Ok(bodies) => bodies,
+            Err(why) => return Verdict::Unsupported(why),
+        };
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let world = Things {
+            bodies,
+            chan_caps: self.chans.clone(),
+            mutexes: (0..self.mutexes).map(|_| GoMutex::new()).collect(),
+            waitgroups: (0..self.waitgroups).map(|_| WaitGroup::new()).collect(),
+            log: Arc::clone(&log),
+        };
+        let run = gopark::lab(1)
+            .procs(1)
+            .step(Duration::ZERO)
+            .start_tick(self.start_tick)
+            .unwatched()
+            .try_run(move || main_body(world));
+        let order = std::mem::take(&mut *log.lock());
+        if let Some(difference) = first_difference(&self.order, &order) {
+            return Verdict::Differs(difference);
+        }
+        let waits = match run {
+            Err(failure) if failure.kind == EndKind::Deadlock => waits_of(&failure.text),
+            Err(failure) => return Verdict::Differs(format!("it ended otherwise: {failure}")),
+            Ok(()) => Vec::new(),
+        };
+        let mut expected = self.final_waits.clone();
+        expected.sort();
+        if waits == expected {
+            Verdict::Match
+        } else {
+            Verdict::Differs(format!("at the end Go has {expected:?} waiting, gopark {waits:?}"))
+        }
+    }
+
+    fn ops(&self) -> Result<Vec<Vec<Op>>, String> {
+        self.bodies.iter().map(|body| body.iter().map(|op| self.op(op)).collect()).collect()
+    }
+
+    fn op(&self, op: &[Value]) -> Result<Op, String> {
+        let name = op.first().and_then(Value::as_str).ok_or("an operation without a name")?;
+        let number = |i: usize| {
+            op.get(i).and_then(Value::as_i64).ok_or(format!("`{name}` lacks its number {i}"))
+        };
+        let index = |i: usize, of: usize| -> Result<usize, String> {
+            let n = number(i)?;
+            usize::try_from(n).ok().filter(|&n| n < of).ok_or(format!("`{name} {n}`: there are {of}"))
+        };
+        Ok(match name {
+            "go" => Op::Go(index(1, self.bodies.len())?),
+            "yield" => Op::Yield,
+            "sleep" => Op::Sleep(number(1)?.max(0) as u64),
+            "send" => Op::Send(index(1, self.chans.len())?, number(2)?),
+            "recv" => Op::Recv(index(1, self.chans.len())?),
+            "close" => Op::Close(index(1, self.chans.len())?),
+            "lock" => Op::Lock(index(1, self.mutexes)?),
+            "unlock" => Op::Unlock(index(1, self.mutexes)?),
+            "wgadd" => Op::WgAdd(index(1, self.waitgroups)?, number(2)?),
+            "wgdone" => Op::WgDone(index(1, self.waitgroups)?),
+            "wgwait" => Op::WgWait(index(1, self.waitgroups)?),
+            other => return Err(format!("`{other}` is not there yet")),
+        })
+    }
+}
+
+/// What the bodies of a program share.
+struct Things {
+    bodies: Vec<Vec<Op>>,
+    chan_caps: Vec<usize>,
+    mutexes: Vec<GoMutex>,
+    waitgroups: Vec<WaitGroup>,
+    log: Arc<Mutex<Vec<(u16, u16)>>>,
+}
+
+type Chan = (gopark::Sender<i64>, gopark::Receiver<i64>);
+
+fn main_body(things: Things) {
+    let chans: Vec<Chan> = things.chan_caps.iter().map(|&cap| gopark::chan(cap)).collect();
+    run_body(&Arc::new((things, chans)), 0);
+    gopark::park_forever();
+}
+
+fn run_body(shared: &Arc<(Things, Vec<Chan>)>, body: usize) {
+    let (things, chans) = &**shared;
+    let log = |code: u16| things.log.lock().push((body as u16, code));
+    log(START);
+    for (n, &op) in things.bodies[body].iter().enumerate() {
+        match op {
+            Op::Go(b) => {
+                let shared = Arc::clone(shared);
+                drop(gopark::go(move || run_body(&shared, b)));
+            }
+            Op::Yield => gopark::yield_now(),
+            Op::Sleep(ms) => gopark::sleep(Duration::from_millis(ms)),
+            Op::Send(c, v) => chans[c].0.send(v),
+            Op::Recv(c) => drop(chans[c].1.recv()),
+            Op::Close(c) => chans[c].0.close(),
+            Op::Lock(m) => things.mutexes[m].lock(),
+            Op::Unlock(m) => things.mutexes[m].unlock(),
+            Op::WgAdd(w, n) => things.waitgroups[w].add(n),
+            Op::WgDone(w) => things.waitgroups[w].done(),
+            Op::WgWait(w) => things.waitgroups[w].wait(),
+        }
+        log(n as u16);
+    }
+    log(END);
+}
+
+/// The wait reasons in a report in Go's form, sorted.
+fn waits_of(report: &str) -> Vec<String> {
+    let mut waits: Vec<String> = report
+        .lines()
+        .filter(|line| line.starts_with("goroutine "))
+        .filter_map(|line| Some(line.split_once('[')?.1.split_once(']')?.0.to_owned()))
+        .collect();
+    waits.sort();
+    waits
+}
+
+/// The first place where two orders differ, with both orders around it.
+fn first_difference(go: &[(u16, u16)], ours: &[(u16, u16)]) -> Option<String> {
+    const AROUND: usize = 4;
+    if go == ours {
+        return None;
+    }
+    let at = go.iter().zip(ours).take_while(|(a, b)| a == b).count();
+    let window = |order: &[(u16, u16)]| {
+        let from = at.saturating_sub(AROUND);
+        let to = (at + AROUND + 1).min(order.len());
+        let part = order.get(from..to).unwrap_or_default();
+        part.iter().map(|&step| step_name(step)).collect::<Vec<_>>().join(" ")
+    };
+    Some(format!(
+        "step {at} of {}\n      Go      … {} …\n      gopark  … {} …",
+        go.len(),
+        window(go),
+        window(ours)
+    ))
+}
+
+fn step_name((body, code): (u16, u16)) -> String {
+    match code {
+        START => format!("{body}:start"),
+        END => format!("{body}:end"),
+        case if case & 0x8000 != 0 => format!("{body}:case{}", case & 0x7fff),
+        op => format!("{body}:{op}"),
+    }
+}

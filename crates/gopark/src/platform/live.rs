@@ -1,0 +1,291 @@
+//! Live: kernel threads in parallel, the real clock, full speed.
+//!
+//! Each M is a thread that sleeps on its note. One M at a time waits in the poller (mio), which
+//! timers and new work break off. Records go into the M's own ring; a drain thread puts the rings
+//! in one order and hands it to whoever takes it, stops the world when a ring has lost events, and
+//! tells the viewer when the world stands.
+
+mod drain;
+
+use std::collections::HashMap;
+use std::panic::Location;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use gopark_fiber::AltStack;
+use gopark_trace::event::Event;
+use gopark_trace::ids::{MId, Nanos, SiteId};
+use gopark_trace::ring::{Consumer, Producer, Scratch, Stamp, ring};
+use gopark_trace::words::EndKind;
+use mio::{Events, Poll, Token, Waker};
+use parking_lot::Mutex;
+
+pub(crate) use self::drain::Drain;
+use super::{Gate, Platform};
+use crate::conductor::{Conductor, Verdict};
+use crate::current;
+use crate::kernel::Ev;
+use crate::lock::Lock;
+use crate::m::M;
+use crate::sched::{Ended, Sched};
+
+/// Words of an M's ring of records: 4 MiB, some 100,000 events.
+const RING_WORDS: usize = 1 << 19;
+/// How long an M looks for its wake-up before it sleeps: a wake across processors costs tens of
+/// microseconds, so a few are well spent. Measured, not from Go.
+const NOTE_SPINS: u32 = 1_000;
+
+/// The poller: what one M at a time waits in.
+struct Poller {
+    poll: Poll,
+    events: Events,
+}
+
+/// The recording side of an M.
+pub(crate) struct Recorder {
+    scratch: Scratch,
+    ring: Producer,
+}
+
+/// What the drain thread reads.
+#[derive(Default)]
+struct Shared {
+    /// The rings of Ms, with their readers.
+    rings: Vec<(MId, Consumer)>,
+    /// Lines that were numbered since the drain last looked.
+    new_sites: Vec<Event>,
+    sites: HashMap<usize, SiteId>,
+}
+
+/// The platform of live runs.
+pub(crate) struct Live {
+    start: Instant,
+    /// Nanoseconds the clock has stood in all.
+    stood: AtomicU64,
+    /// The clock's reading while it stands; `u64::MAX` while it goes.
+    stands_at: AtomicU64,
+    poller: Lock<Poller>,
+    waker: Waker,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+    shared: Mutex<Shared>,
+    conductor: Option<Arc<Conductor>>,
+}
+
+impl Live {
+    pub(crate) fn new(conductor: Option<Arc<Conductor>>) -> std::io::Result<Self> {
+        let poll = Poll::new()?;
+        let waker = Waker::new(poll.registry(), Token(0))?;
+        Ok(Self {
+            start: Instant::now(),
+            stood: AtomicU64::new(0),
+            stands_at: AtomicU64::new(u64::MAX),
+            poller: Lock::new(Poller { poll, events: Events::with_capacity(128) }),
+            waker,
+            threads: Mutex::new(Vec::new()),
+            shared: Mutex::new(Shared::default()),
+            conductor,
+        })
+    }
+
+    /// Runs everything to its end on this thread and those it starts; `m0` is already set up.
+    pub(crate) fn drive(&self, sched: &Sched<Self>, m0: &'static M) {
+        run_m(sched, m0);
+        // Ms that were being made when the run ended start others no more, but they are there.
+        loop {
+            let Some(thread) = self.threads.lock().pop() else { break };
+            // A thread of ours ends without a panic or takes the process with it.
+            let _ = thread.join();
+        }
+    }
+
+    /// The monotonic clock, without the time it stood.
+    fn raw_now(&self) -> u64 {
+        self.start.elapsed().as_nanos() as u64
+    }
+
+    /// Stops the clock, or lets it go on.
+    fn set_clock(&self, go: bool) {
+        if go {
+            let at = self.stands_at.swap(u64::MAX, Ordering::SeqCst);
+            if at != u64::MAX {
+                self.stood.store(self.raw_now().saturating_sub(at), Ordering::SeqCst);
+            }
+        } else if self.stands_at.load(Ordering::SeqCst) == u64::MAX {
+            let now = self.raw_now().saturating_sub(self.stood.load(Ordering::SeqCst));
+            self.stands_at.store(now, Ordering::SeqCst);
+        }
+    }
+
+    /// Stands at a gate while the conductor wants it.
+    #[cold]
+    fn stand(&self, sched: &Sched<Self>, m: &M, conductor: &Conductor) {
+        if conductor.stand() == Verdict::Stop {
+            let ended = Ended { how: EndKind::Stopped, text: String::new(), rule: None };
+            sched.finish(m, ended);
+        }
+    }
+}
+
+/// A thread's life as an M.
+fn run_m(sched: &Sched<Live>, m: &'static M) {
+    let before = current::set(m);
+    // Warm: the collector behind the rings registers the thread at its first pin.
+    m.loot.warm();
+    sched.m_main(m);
+    current::set(before);
+}
+
+impl Platform for Live {
+    const LAB: bool = false;
+
+    fn now(&self) -> Nanos {
+        let stands_at = self.stands_at.load(Ordering::Relaxed);
+        if stands_at != u64::MAX {
+            return Nanos(stands_at);
+        }
+        Nanos(self.raw_now().saturating_sub(self.stood.load(Ordering::Relaxed)))
+    }
+
+    #[inline]
+    fn gate(&self, sched: &Sched<Self>, m: &M, _gate: Gate) {
+        if let Some(conductor) = &self.conductor
+            && conductor.attention()
+        {
+            self.stand(sched, m, conductor);
+        }
+    }
+
+    fn prepare(&self, m: &M) {
+        if m.recording.get() {
+            let (producer, consumer) = ring(RING_WORDS);
+            let recorder = Recorder { scratch: Scratch::new(), ring: producer };
+            m.recorder.set(Some(Box::new(recorder)));
+            self.shared.lock().rings.push((m.id, consumer));
+        }
+    }
+
+    fn launch(&self, sched: &Sched<Self>, m: &'static M) {
+        /// A pointer that may move to the new thread.
+        struct ToThread(*const Sched<Live>);
+        // SAFETY: a Sched is Sync, and it outlives the thread: `drive` joins every thread first.
+        unsafe impl Send for ToThread {}
+        let sched = ToThread(sched);
+        let spawned = std::thread::Builder::new().name(format!("gopark-{}", m.id)).spawn(move || {
+            let sched = sched;
+            let _alt_stack = AltStack::install();
+            // SAFETY: see ToThread.
+            run_m(unsafe { &*sched.0 }, m);
+        });
+        match spawned {
+            Ok(thread) => self.threads.lock().push(thread),
+            Err(error) => {
+                crate::link::print_end(&format!("fatal error: no thread can be made: {error}\n"));
+                std::process::exit(2);
+            }
+        }
+    }
+
+    fn sleep(&self, m: &M) {
+        m.note.sleep(NOTE_SPINS);
+    }
+
+    fn wake(&self, m: &M) {
+        m.note.wake();
+    }
+
+    fn poll(&self, m: &M, until: Option<Nanos>) {
+        let timeout = until.map(|when| Duration::from_nanos(when.minus(self.now()).0));
+        let mut poller = self.poller.lock();
+        let Poller { poll, events } = &mut *poller;
+        // An interrupted wait is a short wait: the caller looks at the clock anyway.
+        let _ = poll.poll(events, timeout);
+        let _ = m;
+    }
+
+    fn poll_break(&self) {
+        // It fails only when the eventfd's counter is full: then the poller wakes anyway.
+        let _ = self.waker.wake();
+    }
+
+    fn random(&self, m: &M) -> u32 {
+        (m.random() >> 32) as u32
+    }
+
+    fn pause(&self, _m: &M, time: Nanos) {
+        let start = Instant::now();
+        while start.elapsed() < Duration::from_nanos(time.0) {
+            std::hint::spin_loop();
+        }
+    }
+
+    fn work(&self, _m: &M, time: Nanos) {
+        let end = thread_cpu_time().plus(time);
+        while thread_cpu_time() < end {
+            for _ in 0..200 {
+                std::hint::spin_loop();
+            }
+        }
+    }
+
+    fn record(&self, m: &M, site: Option<SiteId>, stamps: &[Stamp], events: &mut dyn Iterator<Item = Ev>) {
+        let Some(mut recorder) = m.recorder.take() else { return };
+        let Recorder { scratch, ring } = &mut *recorder;
+        scratch.begin(self.now());
+        stamps.iter().for_each(|&stamp| scratch.stamp(stamp));
+        let actor = m.actor();
+        for (event, rule) in events {
+            scratch.event(actor, site, rule.as_ref(), &event);
+        }
+        // A full ring drops the newest, and its reader learns how many.
+        ring.push(scratch.stamps(), scratch.records());
+        m.recorder.set(Some(recorder));
+    }
+
+    fn site(&self, _m: &M, at: &'static Location<'static>) -> SiteId {
+        let mut shared = self.shared.lock();
+        let next = SiteId(shared.sites.len() as u32 + 1);
+        let site = *shared.sites.entry(std::ptr::from_ref(at).addr()).or_insert(next);
+        if site == next {
+            let (file, line, column) = (at.file().to_owned(), at.line(), at.column());
+            shared.new_sites.push(Event::Site { site, file, line, column });
+        }
+        site
+    }
+
+    fn ended(&self, sched: &Sched<Self>) {
+        for m in sched.take_idle_ms() {
+            m.note.wake();
+        }
+        self.poll_break();
+        if let Some(conductor) = &self.conductor {
+            conductor.run_over();
+        }
+    }
+}
+
+/// CPU time of the calling thread.
+fn thread_cpu_time() -> Nanos {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the pointer is to a timespec of ours.
+    let failed = unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) };
+    debug_assert_eq!(failed, 0, "the thread clock is always there");
+    Nanos(time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64)
+}
+
+impl std::fmt::Debug for Live {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Live").field("start", &self.start).finish_non_exhaustive()
+    }
+}
+
+/// A cell for the recorder of an M, used by the M itself.
+pub(crate) type RecorderCell = std::cell::Cell<Option<Box<Recorder>>>;
+
+impl std::fmt::Debug for Recorder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Recorder").finish_non_exhaustive()
+    }
+}
+

@@ -1,0 +1,180 @@
+//! The drain: one thread that makes one order of the rings of all Ms.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use gopark_trace::ids::Nanos;
+use gopark_trace::merge::Merger;
+use gopark_trace::record::{Actor, Certainty, Record};
+
+use super::Live;
+use crate::conductor::Conductor;
+use crate::platform::Platform;
+use crate::sched::Sched;
+use crate::sink::Sink;
+
+/// How often the rings are read.
+const EVERY: Duration = Duration::from_millis(1);
+/// How old an event must be before later ones may not come before it any more.
+const SETTLED: Nanos = Nanos(2_000_000);
+
+/// The drain thread of a run.
+#[derive(Debug)]
+pub(crate) struct Drain {
+    over: Arc<AtomicBool>,
+    thread: JoinHandle<u64>,
+}
+
+/// What the thread works with.
+struct Work {
+    merger: Merger,
+    sink: Box<dyn Sink>,
+    conductor: Option<Arc<Conductor>>,
+    out: Vec<Record>,
+    /// Lines go before the records that name them and get no number from the merger, so all later
+    /// numbers move.
+    extra: u64,
+}
+
+impl Drain {
+    /// Starts to drain a run.
+    ///
+    /// # Safety
+    /// The scheduler outlives the drain: [`Drain::finish`] is called before it is dropped.
+    pub(crate) unsafe fn start(
+        sched: &Sched<Live>,
+        sink: Box<dyn Sink>,
+        conductor: Option<Arc<Conductor>>,
+    ) -> std::io::Result<Self> {
+        /// A pointer that may move to the new thread.
+        struct ToThread(*const Sched<Live>);
+        // SAFETY: a Sched is Sync, and the caller promises that it outlives the thread.
+        unsafe impl Send for ToThread {}
+        let sched = ToThread(sched);
+        let over = Arc::new(AtomicBool::new(false));
+        let last = Arc::clone(&over);
+        let thread = std::thread::Builder::new().name("gopark-drain".to_owned()).spawn(move || {
+            let sched = sched;
+            // SAFETY: see ToThread.
+            let sched = unsafe { &*sched.0 };
+            let mut work =
+                Work { merger: Merger::new(), sink, conductor, out: Vec::new(), extra: 0 };
+            while !last.load(Ordering::Acquire) {
+                std::thread::park_timeout(EVERY);
+                work.round(sched);
+            }
+            work.finish(sched)
+        })?;
+        Ok(Self { over, thread })
+    }
+
+    /// Drains what is left and ends. Returns how many records came out against their numbers: 0,
+    /// unless the runtime has a bug.
+    pub(crate) fn finish(self) -> u64 {
+        self.over.store(true, Ordering::Release);
+        self.thread.thread().unpark();
+        self.thread.join().unwrap_or(u64::MAX)
+    }
+}
+
+impl Work {
+    /// Reads every ring once and hands on what has settled.
+    fn round(&mut self, sched: &Sched<Live>) {
+        let settled = sched.pl.now().minus(SETTLED);
+        self.read(sched);
+        self.merger.drain(settled, &mut self.out);
+        self.hand_on(sched);
+        if !self.merger.known() {
+            self.recover(sched);
+        }
+        self.tell_if_standing(sched);
+    }
+
+    fn read(&mut self, sched: &Sched<Live>) {
+        let mut shared = sched.pl.shared.lock();
+        for (m, ring) in &mut shared.rings {
+            while let Some(group) = ring.pop() {
+                self.merger.feed(*m, group);
+            }
+            match ring.lost() {
+                0 => {}
+                lost => self.merger.gap(*m, lost),
+            }
+        }
+    }
+
+    /// Hands records on, each line before the first record that names it.
+    fn hand_on(&mut self, sched: &Sched<Live>) {
+        let sites = std::mem::take(&mut sched.pl.shared.lock().new_sites);
+        let time = self.out.first().map_or(Nanos(0), |r| r.time);
+        for event in sites {
+            let seq = self.out.first().map_or(self.merger.seq(), |r| r.seq) + self.extra;
+            self.extra += 1;
+            let actor = Actor::default();
+            let certainty = Certainty::Observed;
+            self.take(Record { seq, time, actor, site: None, rule: None, certainty, event });
+        }
+        for mut record in std::mem::take(&mut self.out) {
+            record.seq += self.extra;
+            self.take(record);
+        }
+    }
+
+    fn take(&mut self, record: Record) {
+        if let Some(conductor) = &self.conductor {
+            conductor.saw_late(&record);
+        }
+        self.sink.take(record);
+    }
+
+    /// After a loss: stops the world, takes everything that is in the rings, and starts anew from a
+    /// snapshot.
+    fn recover(&mut self, sched: &Sched<Live>) {
+        let Some(conductor) = self.conductor.clone() else { return };
+        conductor.freeze(true);
+        while !stands(sched, &conductor) && !sched.is_ending() {
+            std::thread::yield_now();
+        }
+        self.read(sched);
+        let state = sched.snapshot();
+        let base = sched.stamp_base();
+        self.merger.rebase(&base, sched.pl.now(), Box::new(state), &mut self.out);
+        self.hand_on(sched);
+        conductor.freeze(false);
+    }
+
+    fn tell_if_standing(&mut self, sched: &Sched<Live>) {
+        let Some(conductor) = self.conductor.clone() else { return };
+        let wants = conductor.wants_live(self.merger.seq() + self.extra, sched.pl.now());
+        sched.pl.set_clock(!wants);
+        if wants && conductor.untold() && stands(sched, &conductor) {
+            // Everything that happened is in the rings now.
+            self.read(sched);
+            self.merger.drain(Nanos::MAX, &mut self.out);
+            self.hand_on(sched);
+            self.sink.flush();
+            conductor.tell_paused(self.merger.seq() + self.extra, sched.pl.now());
+        } else if !wants {
+            self.sink.flush();
+        }
+    }
+
+    fn finish(mut self, sched: &Sched<Live>) -> u64 {
+        self.read(sched);
+        self.merger.finish(&mut self.out);
+        self.hand_on(sched);
+        self.sink.flush();
+        if let Some(conductor) = &self.conductor {
+            conductor.goodbye();
+        }
+        self.merger.broken()
+    }
+}
+
+/// Whether every M stands at a gate, sleeps or polls.
+fn stands(sched: &Sched<Live>, conductor: &Conductor) -> bool {
+    sched.busy_ms() == conductor.standing()
+}
+
