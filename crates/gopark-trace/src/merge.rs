@@ -108,11 +108,27 @@ impl Merger {
     }
 
     /// Takes the next group of an M, and the loss before it, if it tells of one.
-    pub fn feed(&mut self, m: MId, group: Group) {
+    pub fn feed(&mut self, m: MId, mut group: Group) {
         if group.lost > 0 {
             self.gap(m, group.lost);
         }
+        for stamp in &mut group.stamps {
+            stamp.number = self.unwrapped(stamp);
+        }
         self.add(m, Item::group(group));
+    }
+
+    /// The number of a stamp, counted on where its few bits begin again at 0: the one nearest to
+    /// where the structure is.
+    fn unwrapped(&self, stamp: &Stamp) -> u64 {
+        let at = self.next.get(&stamp.structure).copied().unwrap_or(0);
+        let bits = stamp.structure.bits();
+        let ahead = stamp.number.wrapping_sub(at) & ((1 << bits) - 1);
+        if ahead >> (bits - 1) == 0 {
+            at.saturating_add(ahead)
+        } else {
+            at.saturating_add(ahead).saturating_sub(1 << bits)
+        }
     }
 
     /// Takes note that this many events of an M were lost after those it has fed.
@@ -341,13 +357,7 @@ impl Merger {
         if self.waiting.get(&number) == Some(&m) {
             self.waiting.remove(&number);
         }
-        eprintln!(
-            "DBG forced {m} waits {number:?} is at {:?}",
-            self.next.get(&number.0)
-        );
-        let n0 = out.len();
         self.emit(m, out);
-        eprintln!("DBG   {:?}", &out[n0..]);
         true
     }
 

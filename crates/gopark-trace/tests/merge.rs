@@ -569,3 +569,33 @@ fn ended_goroutines_keep_their_number_for_a_while() {
     bench.finish();
     assert_eq!(bench.merger.broken(), 1);
 }
+
+#[test]
+fn numbers_that_begin_again_at_zero_are_counted_on() {
+    use gopark_trace::ids::PId;
+    let mut merger = Merger::new();
+    let mut out = Vec::new();
+    let slot = Structure::Slot(PId(0));
+    let last = (1 << slot.bits()) - 1;
+    merger.rebase(&[(slot, last)], Nanos(0), Box::default(), &mut out);
+    // The later one comes from an M that is ahead of its time.
+    merger.feed(MId(1), slot_group(10, slot, 0));
+    merger.feed(MId(0), slot_group(20, slot, last));
+    merger.finish(&mut out);
+    let actors: Vec<_> = out.iter().filter_map(|r| r.actor.m).collect();
+    assert_eq!((actors, merger.broken()), (vec![MId(0), MId(1)], 0));
+}
+
+/// A group with one event and one number.
+fn slot_group(time: u64, structure: Structure, number: u64) -> gopark_trace::ring::Group {
+    use gopark_trace::ring::{Scratch, ring};
+    let m = MId(if number == 0 { 1 } else { 0 });
+    let mut scratch = Scratch::new();
+    scratch.begin(Nanos(time));
+    scratch.stamp(Stamp::one(structure, number));
+    let actor = gopark_trace::Actor { m: Some(m), p: None, g: None };
+    scratch.event(actor, None, None, &gopark_trace::Event::MPark { m });
+    let (mut producer, mut consumer) = ring(64);
+    assert!(producer.push(scratch.stamps(), scratch.records()));
+    consumer.pop().expect("it was pushed")
+}

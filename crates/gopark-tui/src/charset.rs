@@ -27,10 +27,6 @@ pub(crate) const ROOM: char = '·';
 pub(crate) const TRAIL: &str = "∙";
 /// Text was cut here.
 pub(crate) const CUT: char = '…';
-/// "Goes to".
-pub(crate) const RIGHT: &str = "►";
-/// "Comes from".
-pub(crate) const LEFT: &str = "◄";
 /// The playhead.
 pub(crate) const KNOB: &str = "●";
 /// The past of the play bar.
@@ -93,7 +89,7 @@ mod tests {
 
     #[test]
     fn every_glyph_is_one_column_wide_and_known_to_ascii() {
-        let strings = [FULL, EMPTY, TRAIL, RIGHT, LEFT, KNOB, PAST, CHAPTER];
+        let strings = [FULL, EMPTY, TRAIL, KNOB, PAST, CHAPTER];
         let chars = strings.iter().chain(&LOADS).flat_map(|s| s.chars());
         for c in chars.chain([VALUE, ROOM, CUT]) {
             assert_eq!(c.width(), Some(1), "{c}");

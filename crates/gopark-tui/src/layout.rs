@@ -205,7 +205,7 @@ impl Plan {
             }
             Form::Lanes => ps * 2,
             Form::Lines => ps.div_ceil(self.columns),
-            Form::Heat => most.clamp(3, 9),
+            Form::Heat => (ps.div_ceil(heat_cells(self.header.width, 5)) + 1).clamp(2, most.max(2)),
         }
     }
 
@@ -214,8 +214,9 @@ impl Plan {
         let mut left = Cut(area);
         let spare = area.height.saturating_sub(2 * BOX_ROWS);
         let fair = match (self.form, wants.question) {
-            (Form::Big, _) => 9,
-            (Form::Cards, _) => 7,
+            (Form::Big, _) => 10,
+            (Form::Cards, true) => 9,
+            (Form::Cards, false) => 8,
             (_, true) => 8,
             (_, false) => 6,
         };
@@ -247,6 +248,11 @@ impl Plan {
         }
         self.events = left.0;
     }
+}
+
+/// How many cells of the heat map stand in a row beside a label, in groups of eight.
+pub(crate) fn heat_cells(width: u16, label: u16) -> u16 {
+    (width.saturating_sub(label + 1) / 9 * 8).max(1)
 }
 
 /// Columns of the side column.

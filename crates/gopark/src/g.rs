@@ -19,7 +19,8 @@ use crate::proto::gword::GWord;
 /// What a goroutine runs: boxed by the caller of `go`, before the runtime is entered.
 pub(crate) type Entry = Box<dyn FnOnce() + Send>;
 
-/// One goroutine.
+/// One goroutine. Aligned so that its address leaves room for a count in [`crate::runq::Slot`].
+#[repr(align(256))]
 pub(crate) struct G {
     /// Its status; see [`crate::proto::gword`].
     pub(crate) word: GWord,

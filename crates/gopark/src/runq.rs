@@ -163,21 +163,28 @@ impl Loot {
 
 /// Go's `runnext`: one goroutine that runs before the ring.
 ///
-/// The owner puts and takes; a thief may take in its last try. The lower 48 bits hold the
-/// goroutine, the upper 16 count the changes, so that puts and takes have an order in a live trace.
+/// The owner puts and takes; a thief may take in its last try. The lower 40 bits hold the
+/// goroutine's address, which has 48 bits and is a multiple of 256; the upper 24 count the changes,
+/// so that puts and takes have an order in a live trace.
 pub(crate) struct Slot(AtomicU64);
 
-const ADDR_BITS: u32 = 48;
+const ADDR_BITS: u32 = 40;
 const ADDR: u64 = (1 << ADDR_BITS) - 1;
+const ALIGN_BITS: u32 = std::mem::align_of::<G>().trailing_zeros();
+const NUMBER: u32 = (1 << (64 - ADDR_BITS)) - 1;
 
 impl Slot {
     pub(crate) fn new() -> Self {
         Self(AtomicU64::new(0))
     }
 
-    fn parts(word: u64) -> (Option<Gp>, u16) {
-        let ptr = std::ptr::with_exposed_provenance_mut::<G>((word & ADDR) as usize);
-        (Gp::from_addr(ptr), (word >> ADDR_BITS) as u16)
+    fn parts(word: u64) -> (Option<Gp>, u32) {
+        let ptr = std::ptr::with_exposed_provenance_mut::<G>(((word & ADDR) << ALIGN_BITS) as usize);
+        (Gp::from_addr(ptr), (word >> ADDR_BITS) as u32)
+    }
+
+    fn word(addr: u64, number: u32) -> u64 {
+        addr | u64::from(number.wrapping_add(1) & NUMBER) << ADDR_BITS
     }
 
     /// Whether it is empty; a guess for others than the owner.
@@ -192,19 +199,19 @@ impl Slot {
     }
 
     /// The number the next change will have.
-    pub(crate) fn changes(&self) -> u16 {
+    pub(crate) fn changes(&self) -> u32 {
         Self::parts(self.0.load(Ordering::Relaxed)).1
     }
 
     /// Puts one in and takes the old one out, at once; the owner's. Returns the change's number.
     #[inline]
-    pub(crate) fn put(&self, g: Gp) -> (Option<Gp>, u16) {
-        let addr = g.addr().expose_provenance() as u64;
+    pub(crate) fn put(&self, g: Gp) -> (Option<Gp>, u32) {
+        let addr = g.addr().expose_provenance() as u64 >> ALIGN_BITS;
         debug_assert_eq!(addr & !ADDR, 0, "user addresses have 48 bits");
         let mut old = self.0.load(Ordering::Relaxed);
         loop {
-            let number = (old >> ADDR_BITS) as u16;
-            let new = addr | u64::from(number.wrapping_add(1)) << ADDR_BITS;
+            let number = (old >> ADDR_BITS) as u32;
+            let new = Self::word(addr, number);
             // Release: a thief that takes g sees what its maker wrote. Acquire: pairs with the
             // thief's AcqRel, whose change number this one follows.
             match self.0.compare_exchange_weak(old, new, Ordering::AcqRel, Ordering::Relaxed) {
@@ -217,19 +224,19 @@ impl Slot {
     /// Takes the one in it, if there is one; the owner's. Only a thief can come first, and then
     /// there is nothing left to take.
     #[inline]
-    pub(crate) fn take(&self) -> Option<(Gp, u16)> {
+    pub(crate) fn take(&self) -> Option<(Gp, u32)> {
         let g = Self::parts(self.0.load(Ordering::Relaxed)).0?;
         self.steal(g).map(|number| (g, number))
     }
 
     /// Takes the one in it if it is still `g`; for thieves.
-    pub(crate) fn steal(&self, g: Gp) -> Option<u16> {
+    pub(crate) fn steal(&self, g: Gp) -> Option<u32> {
         let old = self.0.load(Ordering::Relaxed);
         if Self::parts(old).0 != Some(g) {
             return None;
         }
-        let number = (old >> ADDR_BITS) as u16;
-        let new = u64::from(number.wrapping_add(1)) << ADDR_BITS;
+        let number = (old >> ADDR_BITS) as u32;
+        let new = Self::word(0, number);
         // AcqRel: see `put`.
         self.0.compare_exchange(old, new, Ordering::AcqRel, Ordering::Relaxed).ok().map(|_| number)
     }

@@ -17,7 +17,7 @@ pub enum Structure {
     P(PId),
     /// The ring of a processor: numbers are positions.
     Ring(PId),
-    /// The slot of a processor. Its numbers have 16 bits and begin again at 0.
+    /// The slot of a processor.
     Slot(PId),
     /// Everything under the scheduler lock: the global queue, the idle lists.
     Sched,
@@ -25,6 +25,17 @@ pub enum Structure {
     Spin,
     /// An object of the program: a channel, a lock, a timer.
     Obj(Obj),
+}
+
+impl Structure {
+    /// How many bits its numbers have: whoever gives them keeps them in a word with other things,
+    /// so they begin again at 0 after the last.
+    pub fn bits(self) -> u32 {
+        match self {
+            Self::Slot(_) => 24,
+            _ => 32,
+        }
+    }
 }
 
 /// The place of a change in the order of its structure: numbers `number..number + len`.

@@ -8,8 +8,7 @@
 
 mod fields;
 
-use gopark_trace::wire::Shown;
-use gopark_trace::{Event, Record, Rule, Spec};
+use gopark_trace::{Event, Record, Spec};
 
 /// Facts of every record: when, and who acted.
 pub const COMMON: &[&str] = &["time", "by_m", "by_p", "by_g"];
@@ -137,16 +136,4 @@ pub(super) fn event_row(name: &str) -> Option<&'static Spec> {
 /// The row of the rule of this name.
 pub(super) fn rule_row(name: &str) -> Option<&'static Spec> {
     gopark_trace::rule::RULES.iter().find(|row| row.name == name)
-}
-
-/// What a record is called as a whole, for messages.
-#[must_use]
-pub fn sentence(record: &Record) -> (String, Option<(String, &'static str)>) {
-    let rule = |rule: &Rule| (rule.to_string(), rule.spec().source);
-    (record.event.to_string(), record.rule.as_ref().map(rule))
-}
-
-/// As narration shows a value.
-pub(crate) fn shown<T: gopark_trace::wire::Wire>(value: &T) -> String {
-    Shown(value).to_string()
 }

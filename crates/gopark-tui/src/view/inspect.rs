@@ -39,6 +39,18 @@ pub(crate) fn render(stage: &Stage<'_>, area: Rect, pen: &mut Pen<'_>) {
     }
 }
 
+/// The selected thing in a few words.
+pub(super) fn summary(world: &World, selected: Selected) -> String {
+    let (title, facts) = match selected {
+        Selected::G(g) => (g.to_string(), goroutine(world, g)),
+        Selected::M(m) => (m.to_string(), machine(world, m)),
+        Selected::P(p) => (p.to_string(), processor(world, p)),
+        Selected::Obj(obj) => return named(world, obj),
+    };
+    let state = facts.into_iter().find(|(what, _)| *what == "state");
+    format!("{title} {}", state.map_or("is not there".to_owned(), |(_, how)| how))
+}
+
 fn goroutine(world: &World, id: GId) -> Vec<Fact> {
     let Some(g) = world.g(id) else {
         return vec![("state", "has ended".to_owned())];

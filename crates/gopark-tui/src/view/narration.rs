@@ -2,6 +2,7 @@
 
 use ratatui::layout::Rect;
 
+use super::inspect::summary;
 use super::pen::{Captions, Pen, wrap, wrap_to};
 use super::rich::put_rich;
 use super::stage::Stage;
@@ -16,7 +17,9 @@ pub(crate) fn render(stage: &Stage<'_>, area: Rect, pen: &mut Pen<'_>) {
         None => "what happens".to_owned(),
     };
     let source = said.rule.as_ref().map_or("", |(_, source)| source);
-    let captions = Captions { title: &title, foot: source, ..Captions::default() };
+    let selected = stage.scene.selected.map(|s| summary(stage.world, s)).unwrap_or_default();
+    let captions =
+        Captions { title: &title, note: &selected, foot: source, ..Captions::default() };
     let inner = pen.frame(area, captions);
     let inner = Rect { x: inner.x + 1, width: inner.width.saturating_sub(2), ..inner };
     let lines = lines(said, inner.width, usize::from(inner.height));
@@ -25,7 +28,7 @@ pub(crate) fn render(stage: &Stage<'_>, area: Rect, pen: &mut Pen<'_>) {
     }
 }
 
-/// The lines that fit: each part gets one before any gets more, then the lesson's words go first.
+/// The lines that fit: each part gets one before any gets more.
 fn lines(said: &Narration, room: u16, rows: usize) -> Vec<(Ink, String)> {
     let rule = said.rule.as_ref().map_or(String::new(), |(rule, _)| format!("why: {rule}"));
     let long = said.long.as_deref().unwrap_or_default();
@@ -46,11 +49,15 @@ fn lines(said: &Narration, room: u16, rows: usize) -> Vec<(Ink, String)> {
             }
         }
     }
-    for i in [1, 2, 0, 3] {
-        let more = needs[i].saturating_sub(gets[i]).min(left);
-        if gets[i] > 0 {
-            (gets[i], left) = (gets[i] + more, left - more);
+    // Then in turns, but for the long explanation, which has what is left.
+    while let Some(i) = (0..3).filter(|i| needs[*i] > gets[*i]).min_by_key(|i| gets[*i]) {
+        if left == 0 {
+            break;
         }
+        (gets[i], left) = (gets[i] + 1, left - 1);
+    }
+    if gets[3] > 0 {
+        gets[3] = needs[3].min(gets[3] + left);
     }
     let mut lines = Vec::new();
     for ((ink, text, _), rows) in parts.into_iter().zip(gets) {

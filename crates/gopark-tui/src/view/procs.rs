@@ -8,7 +8,7 @@ mod lanes;
 mod lines;
 
 use gopark_model::{MStatus, PStatus};
-use gopark_trace::{GStatus, Nanos, PId};
+use gopark_trace::{GStatus, Nanos};
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
@@ -89,9 +89,9 @@ fn slice_text(ran: Nanos) -> (String, Ink) {
 }
 
 /// The style of a processor's name.
-fn p_style(stage: &Stage<'_>, p: PId, pen: &Pen<'_>) -> Style {
-    let style = pen.bold(Ink::Accent);
-    if stage.scene.selected == Some(Selected::P(p)) { pen.theme.selected(style) } else { style }
+fn p_style(stage: &Stage<'_>, lane: &Lane<'_>, pen: &Pen<'_>) -> Style {
+    let style = if at_rest(lane) { pen.ink(Ink::Label) } else { pen.bold(Ink::Accent) };
+    if stage.scene.selected == Some(Selected::P(lane.p.id)) { pen.theme.selected(style) } else { style }
 }
 
 /// The name of the goroutine on a processor, if it has one.
@@ -105,11 +105,13 @@ fn longest(census: &Census<'_>, label: impl Fn(&Lane<'_>) -> u16) -> u16 {
     census.lanes.iter().map(label).max().unwrap_or(0)
 }
 
-/// Part `i` of `area` divided into `n` columns with `gap` between them.
+/// Part `i` of `area` divided into `n` columns with `gap` between them; the last ends where `area`
+/// ends.
 fn column(area: Rect, i: u16, n: u16, gap: u16) -> Rect {
-    let n = n.max(1);
-    let each = (area.width.saturating_sub(gap * (n - 1)) / n).max(1);
-    let x = area.x + i * (each + gap);
-    let width = each.min(area.right().saturating_sub(x));
-    Rect { x, width, ..area }
+    let edge = |i: u16| {
+        let wide = u32::from(area.width) + u32::from(gap);
+        area.x + (u32::from(i) * wide / u32::from(n.max(1))) as u16
+    };
+    let (x, end) = (edge(i), edge(i + 1).saturating_sub(gap));
+    Rect { x, width: end.saturating_sub(x), ..area }
 }

@@ -8,7 +8,7 @@ use ratatui::layout::Rect;
 use super::census::{Census, Key, Queue, due};
 use super::marks::Spot;
 use super::pen::{Captions, Pen, cut, width};
-use super::stage::{Flow, Stage, brief, put_more};
+use super::stage::{Flow, Stage, brief, circle, put_more};
 use crate::charset::{ROOM, VALUE};
 use crate::theme::Ink;
 
@@ -34,17 +34,14 @@ pub(crate) fn render(stage: &Stage<'_>, area: Rect, pen: &mut Pen<'_>) {
     pen.marks.tail(Spot::Waiters, inner.x + inner.width / 3, inner.y);
     let rows = usize::from(inner.height);
     let busy = stage.census.waiting.len() + usize::from(!stage.census.elsewhere.is_empty());
-    let mut groups = busy_groups(stage, rows);
-    let cut_short = busy > rows;
-    if cut_short {
-        groups.truncate(rows.saturating_sub(1));
+    if busy > rows {
+        packed(stage, &busy_groups(stage, rows * 4), inner, pen);
+        return;
     }
-    let quiet = quiet_groups(stage, rows.saturating_sub(busy));
-    let spare = rows.saturating_sub(busy + quiet.len());
-    let (tokens, y) = draw(stage, &groups, inner, spare, pen);
-    if cut_short {
-        others(stage, &groups, Rect { y, height: 1, ..inner }, tokens, pen);
-    }
+    let groups = busy_groups(stage, rows);
+    let quiet = quiet_groups(stage, rows - busy);
+    let spare = rows - busy - quiet.len();
+    let y = draw(stage, &groups, inner, spare, pen);
     for (i, lead) in quiet.iter().enumerate() {
         let lead = cut(lead, inner.width);
         pen.put(inner.x, y + i as u16, inner.width, &lead, pen.ink(Ink::Label));
@@ -52,38 +49,126 @@ pub(crate) fn render(stage: &Stage<'_>, area: Rect, pen: &mut Pen<'_>) {
 }
 
 /// Draws `groups` below each other, with `spare` rows for those that need more than one; returns
-/// the column of the tokens and the row after the last.
+/// the row after the last.
 fn draw(
     stage: &Stage<'_>,
     groups: &[Group],
     area: Rect,
     spare: usize,
     pen: &mut Pen<'_>,
-) -> (u16, u16) {
+) -> u16 {
     let widest = groups.iter().map(|g| width(&g.lead)).max().unwrap_or(0);
     let tokens = area.x + widest.clamp(8, (area.width * 11 / 20).max(8)) + 1;
-    let (mut y, mut spare) = (area.y, spare as u16);
-    for group in groups {
+    let room = area.right().saturating_sub(tokens);
+    let most = 1 + spare as u16;
+    let needs: Vec<u16> = groups
+        .iter()
+        .map(|group| one_end(group, Rect::new(tokens, area.y, room, most)).1)
+        .collect();
+    let mut y = area.y;
+    for (group, rows) in groups.iter().zip(share(&needs, spare)) {
         let lead = cut(&group.lead, tokens - area.x - 1);
         pen.put(area.x, y, tokens - area.x, &lead, pen.ink(Ink::Text));
-        let part = Rect::new(tokens, y, area.right().saturating_sub(tokens), 1 + spare);
-        let used = ends(stage, group, part, pen);
-        spare -= used - 1;
-        y += used;
+        ends(stage, group, Rect::new(tokens, y, room, rows), pen);
+        y += rows;
     }
-    (tokens, y)
+    y
 }
 
-/// Who waits at the ends of one thing; returns the rows it took.
-fn ends(stage: &Stage<'_>, group: &Group, area: Rect, pen: &mut Pen<'_>) -> u16 {
+/// One row for each, and the `spare` ones in turns to those that need more.
+fn share(needs: &[u16], mut spare: usize) -> Vec<u16> {
+    let mut rows = vec![1; needs.len()];
+    loop {
+        let before = spare;
+        for (has, need) in rows.iter_mut().zip(needs) {
+            if *has < *need && spare > 0 {
+                *has += 1;
+                spare -= 1;
+            }
+        }
+        if spare == before {
+            return rows;
+        }
+    }
+}
+
+/// How the tokens of a thing with one end flow in `area`, and how many rows they need.
+fn one_end(group: &Group, area: Rect) -> (Flow, u16) {
+    let [(word, queue)] = &group.ends[..] else {
+        return (Flow { area, indent: 0, gap: 0, spot: group.spot }, 1);
+    };
+    let indent = if word.is_empty() { 0 } else { width(word) + 1 };
+    let area = Rect { x: area.x + indent, width: area.width.saturating_sub(indent), ..area };
+    let flow = Flow { area, indent: 0, gap: 0, spot: group.spot };
+    let rows = flow.rows(queue);
+    (flow, rows)
+}
+
+/// Draws `groups` one after another like words, where there are more of them than rows.
+fn packed(stage: &Stage<'_>, groups: &[Group], area: Rect, pen: &mut Pen<'_>) {
+    let total = stage.census.waiting.values().map(Vec::len).sum::<usize>();
+    let mut left = total + stage.census.elsewhere.len();
+    let (mut x, mut y) = (area.x, area.y);
+    for group in groups {
+        let here: usize = group.ends.iter().map(|(_, queue)| queue.total).sum();
+        let wide = packed_width(group).min(area.width);
+        if x > area.x && x + wide > area.right() && y + 1 < area.bottom() {
+            (x, y) = (area.x, y + 1);
+        }
+        // The last row keeps room to say how many found none.
+        let keep = if y + 1 == area.bottom() && left > here { OTHERS } else { 0 };
+        if x + wide + keep > area.right() && (x > area.x || keep > 0) {
+            break;
+        }
+        x = word(stage, group, Rect { x, y, width: wide, height: 1 }, pen) + GAP;
+        left -= here;
+    }
+    if left > 0 {
+        let x = pen.put(x, y, OTHERS, "others ", pen.ink(Ink::Label));
+        put_more(left, (x, y), pen);
+    }
+}
+
+/// Columns between two things in one row.
+const GAP: u16 = 3;
+/// Columns of "others +1234".
+const OTHERS: u16 = 12;
+
+/// Columns of a thing with all who wait for it.
+fn packed_width(group: &Group) -> u16 {
+    let tokens = |queue: &Queue| {
+        let known = queue.head.iter().take(12).map(|g| width(&circle(*g))).sum::<u16>();
+        if queue.total > 12 { known + 6 } else { known }
+    };
+    let ends = group.ends.iter().map(|(word, queue)| {
+        let word = if word.is_empty() { 0 } else { width(word) + 1 };
+        1 + word + tokens(queue)
+    });
+    width(&group.lead) + ends.sum::<u16>()
+}
+
+/// A thing and who waits for it in one row; returns the column after it.
+fn word(stage: &Stage<'_>, group: &Group, row: Rect, pen: &mut Pen<'_>) -> u16 {
+    let room = if packed_width(group) <= row.width { row.width } else { row.width / 2 };
+    let mut x = pen.put(row.x, row.y, row.width, &cut(&group.lead, room), pen.ink(Ink::Text));
+    let each = row.right().saturating_sub(x) / (group.ends.len() as u16).max(1);
+    for (word, queue) in &group.ends {
+        let end = x + each;
+        if !word.is_empty() {
+            x = pen.put(x + 1, row.y, each, word, pen.ink(Ink::Label));
+        }
+        let room = end.saturating_sub(x + 1);
+        x = Flow::row(x + 1, row.y, room, group.spot).draw(stage, queue, pen).0;
+    }
+    x
+}
+
+/// Who waits at the ends of one thing.
+fn ends(stage: &Stage<'_>, group: &Group, area: Rect, pen: &mut Pen<'_>) {
     if let [(word, queue)] = &group.ends[..] {
-        let word_end = pen.put(area.x, area.y, area.width, word, pen.ink(Ink::Label));
-        let indent = word_end - area.x + u16::from(!word.is_empty());
-        let area = Rect { x: area.x + indent, width: area.width.saturating_sub(indent), ..area };
-        let flow = Flow { area, indent: 0, gap: 0, spot: group.spot };
-        let rows = flow.rows(queue);
-        flow.draw(stage, queue, pen);
-        return rows;
+        pen.put(area.x, area.y, area.width, word, pen.ink(Ink::Label));
+        one_end(group, area).0.draw(stage, queue, pen);
+        return;
     }
     // Both ends of a channel: half the row each.
     let half = area.width / 2;
@@ -93,16 +178,6 @@ fn ends(stage: &Stage<'_>, group: &Group, area: Rect, pen: &mut Pen<'_>) -> u16 
         let room = (x + half).saturating_sub(word_end + 1);
         Flow::row(word_end, area.y, room, group.spot).draw(stage, queue, pen);
     }
-    1
-}
-
-/// The number of those whose group found no row.
-fn others(stage: &Stage<'_>, shown: &[Group], row: Rect, x: u16, pen: &mut Pen<'_>) {
-    let total = stage.census.waiting.values().map(Vec::len).sum::<usize>();
-    let total = total + stage.census.elsewhere.len();
-    let drawn: usize = shown.iter().flat_map(|g| &g.ends).map(|(_, queue)| queue.total).sum();
-    pen.put(row.x, row.y, row.width, "others", pen.ink(Ink::Label));
-    put_more(total - drawn, (x, row.y), pen);
 }
 
 /// The things somebody waits for, as many as can be shown.
@@ -206,7 +281,7 @@ fn lock_lead(world: &World, id: LockId) -> String {
 /// Who has a lock.
 fn held_by(lock: &Lock) -> String {
     let who = match (lock.owner, lock.readers) {
-        (Some(g), _) => format!(" of {g}"),
+        (Some(g), _) => format!(" held by {g}"),
         (None, 0) => " free".to_owned(),
         (None, n) => format!(", {n} read"),
     };

@@ -124,7 +124,7 @@ impl<Pl: Platform> Sched<Pl> {
     /// Step 3: the slot, then the ring (`runqget`).
     pub(super) fn runq_get(&self, p: &'static P) -> Option<Found> {
         if let Some((g, number)) = p.slot.take() {
-            let taken = stamp(Structure::Slot(p.id), number.into());
+            let taken = stamp(Structure::Slot(p.id), number);
             return Some(Found { g, from: Queue::Slot(p.id), taken: Some(taken) });
         }
         let g = p.ring.pop()?;
@@ -303,7 +303,7 @@ impl<Pl: Platform> Sched<Pl> {
         }
         let number = victim.slot.steal(g)?;
         emit!(
-            self, m, None, [stamp_g(g), stamp(Structure::Slot(victim.id), number.into())],
+            self, m, None, [stamp_g(g), stamp(Structure::Slot(victim.id), number)],
             Event::StealSlot { thief: p.id, victim: victim.id, g: g.gid() },
             Rule::StealSlotLast { attempt, waited }
         );

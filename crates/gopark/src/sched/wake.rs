@@ -56,7 +56,7 @@ impl<Pl: Platform> Sched<Pl> {
         }
         let (old, number) = p.slot.put(g);
         if recording {
-            stamps.push(stamp(Structure::Slot(p.id), number.into()));
+            stamps.push(stamp(Structure::Slot(p.id), number));
             stamps.extend(old.map(stamp_g));
         }
         let ring = p.ring.len() as u32;
@@ -145,15 +145,15 @@ impl<Pl: Platform> Sched<Pl> {
             return;
         }
         let Some(change) = self.spinning.try_first() else { return };
+        // A group of its own: before the lock is ours, others may have changed the count again.
+        self.account(m, spin_stamp(change));
         let mut locked = self.lock();
         let idle = locked.idle_ps.len() as u32;
         match self.pidle_get_as(m, &mut locked, Rule::WakeOne { idle }) {
-            Some(p) => self.start_m(m, locked, p, Some(change)),
+            Some(p) => self.start_m(m, locked, p, true),
             None => {
                 let back = self.spinning.stop();
                 drop(locked);
-                // Others may have changed the count in between, so these are two groups.
-                self.account(m, spin_stamp(change));
                 self.leave_note(m, Some(spin_stamp(back)));
             }
         }
@@ -182,9 +182,8 @@ impl<Pl: Platform> Sched<Pl> {
         m: &'static M,
         mut locked: Guard<'_, Locked>,
         p: &'static P,
-        spin: Option<Change>,
+        spinning: bool,
     ) {
-        let spinning = spin.is_some();
         let idle = locked.idle_ms.len() as u32;
         let (next, new) = match locked.idle_ms.pop() {
             Some(next) => (next, false),
@@ -193,8 +192,7 @@ impl<Pl: Platform> Sched<Pl> {
         next.spinning.set(spinning);
         next.next_p.set(Some(p));
         if m.recording.get() {
-            let mut stamps = vec![locked.stamp()];
-            stamps.extend(spin.map(spin_stamp));
+            let stamps = [locked.stamp()];
             let (event, rule) = if new {
                 let event = Event::MStart { m: next.id, p: Some(p.id), spinning };
                 (event, Rule::NoIdleM { threads: locked.ms })

@@ -2,8 +2,8 @@
 
 use ratatui::layout::Rect;
 
-use super::cards::{divider, shell, slice_bar, slot};
-use super::{RING, doing, name_on};
+use super::cards::{divider, ring_title, shell, slice_bar, slot};
+use super::{doing, name_on};
 use crate::theme::Ink;
 use crate::view::big::{box_width, g_box, m_triangle};
 use crate::view::census::{Lane, Queue};
@@ -33,12 +33,12 @@ pub(super) fn card(
     }
     let at = row(BAR_ROW + named);
     slice_bar(stage, lane, (at.x, at.y, at.width), pen);
-    divider(area, row(BAR_ROW + 1 + named).y, "slot", pen);
+    divider(lane, area, row(BAR_ROW + 1 + named).y, "slot", pen);
     let at = row(BAR_ROW + 2 + named);
     let token = lane.slot.head.first().map_or(1, |g| width(&circle(*g)));
     let x = middle(at, token);
     slot(stage, lane, (x, at.y, at.right().saturating_sub(x)), pen);
-    divider(area, row(BAR_ROW + 3 + named).y, &format!("ring {}/{RING}", lane.ring.total), pen);
+    divider(lane, area, row(BAR_ROW + 3 + named).y, &ring_title(lane, area), pen);
     let top = row(BAR_ROW + 4 + named);
     let rows = inner.bottom().saturating_sub(top.y);
     let flow = Flow { area: Rect { height: rows, ..top }, indent: 0, gap: 1, spot: Spot::Ring(lane.p.id) };

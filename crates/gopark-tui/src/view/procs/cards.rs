@@ -6,8 +6,8 @@
 //! │        │          │
 //! │ ►   ( 21 )        │
 //! │ ███░░░░░░░░ 2.1ms │
-//! ├─ ring 2/256 ──────┤
 //! │ slot (8)          │
+//! ├─ ring 2/256 ──────┤
 //! │ (9)(10)           │
 //! ╰───────────────────╯
 //! ```
@@ -66,7 +66,7 @@ pub(super) fn shell(
     pen.put_all(title.x,
         area.y,
         area.width.saturating_sub(4),
-        &[(&name, p_style(stage, lane.p.id, pen)), (" ", pen.ink(Ink::Line))],
+        &[(&name, p_style(stage, lane, pen)), (" ", pen.ink(Ink::Line))],
     );
     pen.marks.ps.insert(lane.p.id, title);
     let word_width = width(word) + 2;
@@ -82,14 +82,21 @@ pub(super) fn shell(
 }
 
 /// A line across a card with a title.
-pub(super) fn divider(area: Rect, y: u16, title: &str, pen: &mut Pen<'_>) {
+pub(super) fn divider(lane: &Lane<'_>, area: Rect, y: u16, title: &str, pen: &mut Pen<'_>) {
     let line = pen.ink(Ink::Line);
-    pen.rule(area.x + 1, y, area.width.saturating_sub(2), "─", line);
-    pen.put(area.x, y, 1, "├", line);
-    pen.put(area.right() - 1, y, 1, "┤", line);
+    let [left, flat, right] = if at_rest(lane) { ["┆", "┄", "┆"] } else { ["├", "─", "┤"] };
+    pen.rule(area.x + 1, y, area.width.saturating_sub(2), flat, line);
+    pen.put(area.x, y, 1, left, line);
+    pen.put(area.right() - 1, y, 1, right, line);
     let label = cut(title, area.width.saturating_sub(5));
     let spans = [(" ", line), (&*label, pen.ink(Ink::Label)), (" ", line)];
     pen.put_all(area.x + 2, y, area.width.saturating_sub(3), &spans);
+}
+
+/// How long the ring is, and of how many if there is room to say so.
+pub(super) fn ring_title(lane: &Lane<'_>, area: Rect) -> String {
+    let long = format!("ring {}/{RING}", lane.ring.total);
+    if width(&long) + 4 < area.width { long } else { format!("ring {}", lane.ring.total) }
 }
 
 /// The bar of the time slice, with how long it has been.
@@ -198,10 +205,10 @@ pub(super) fn card(
     }
     let at = row(3 + named);
     slice_bar(stage, lane, (at.x, at.y, at.width), pen);
-    divider(area, row(4 + named).y, &format!("ring {}/{RING}", lane.ring.total), pen);
-    let at = row(5 + named);
+    let at = row(4 + named);
     let x = pen.put(at.x, at.y, at.width, "slot ", label);
     slot(stage, lane, (x, at.y, at.right().saturating_sub(x)), pen);
+    divider(lane, area, row(5 + named).y, &ring_title(lane, area), pen);
     let top = row(6 + named);
     let rows = inner.bottom().saturating_sub(top.y);
     let flow = Flow { area: Rect { height: rows, ..top }, indent: 0, gap: 0, spot: Spot::Ring(lane.p.id) };

@@ -5,6 +5,7 @@ use ratatui::layout::Rect;
 
 use super::doing;
 use crate::charset::LOADS;
+use crate::layout::heat_cells;
 use crate::theme::Ink;
 use crate::view::census::Lane;
 use crate::view::marks::Spot;
@@ -19,7 +20,7 @@ pub(super) fn render(
 ) {
     let lanes = &stage.census.lanes;
     let label = lanes.last().map_or(2, |l| width(&l.p.id.to_string())) + 1;
-    let per_row = ((area.width.saturating_sub(label + 1)) / 9 * 8).max(1);
+    let per_row = heat_cells(area.width, label);
     let rows = area.height.saturating_sub(1).max(1);
     // Where even cells are too many, one stands for several processors.
     let each = lanes.len().div_ceil(usize::from(per_row) * usize::from(rows)).max(1);

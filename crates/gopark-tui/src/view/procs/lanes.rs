@@ -115,7 +115,7 @@ fn name(
     let name = lane.p.id.to_string();
     let w = width(&name);
     let line = pen.ink(Ink::Line);
-    let style = p_style(stage, lane.p.id, pen);
+    let style = p_style(stage, lane, pen);
     pen.put_all(x, y, w + 2, &[("┌", line), (&name, style), ("┐", line)]);
     let flat = if at_rest(lane) { "┄" } else { "─" }.repeat(usize::from(w));
     pen.put_all(x, y + 1, w + 2, &[("└", line), (&flat, line), ("┘", line)]);

@@ -67,7 +67,7 @@ fn line(
     let (x, y) = (row.x, row.y);
     let (_, ink) = doing(stage, lane);
     let name = lane.p.id.to_string();
-    let end = pen.put(x, y, at.name, &name, p_style(stage, lane.p.id, pen));
+    let end = pen.put(x, y, at.name, &name, p_style(stage, lane, pen));
     pen.marks.ps.insert(lane.p.id, Rect::new(x, y, end.saturating_sub(x), 1));
     let x = x + at.name + 1;
     pen.put(x, y, 1, pen.theme.glyph(ink), pen.ink(ink));
