@@ -1,0 +1,225 @@
+//! Goroutines, threads, processors and what they wait for, as a viewer sees them.
+
+use std::collections::VecDeque;
+
+use gopark_trace::ids::{ChanId, GId, LockId, MId, Nanos, Obj, PId, SiteId, TimerId, WgId};
+use gopark_trace::words::{GStatus, TimerKind, WaitReason};
+
+/// What a P does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum PStatus {
+    /// On the idle list.
+    Idle,
+    /// An M has it.
+    Running,
+    /// Taken from the idle list or handed off, and not yet acquired.
+    Promised,
+    /// Stopped with the world.
+    Stopped,
+    /// Gone.
+    Dead,
+}
+
+/// What an M does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum MStatus {
+    /// Made or woken, and not yet on its way.
+    Starting,
+    /// Runs a goroutine, or the scheduler.
+    Running,
+    /// Looks for work.
+    Spinning,
+    /// Sleeps on the idle list.
+    Idle,
+    /// Waits in the poller.
+    Polling,
+    /// In a system call with its goroutine.
+    Syscall,
+    /// Suspended with a preempted goroutine.
+    Held,
+    /// Waits for the goroutine that is tied to it.
+    WaitLocked,
+    /// Gone.
+    Ended,
+}
+
+/// Where a goroutine is. It is in exactly one place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Place {
+    /// In the slot of a P.
+    Slot(PId),
+    /// In the ring of a P.
+    Ring(PId),
+    /// In the global queue.
+    Global,
+    /// In the hand of an M: taken from one place, not yet in the next.
+    Hand(MId),
+    /// On an M.
+    Running(MId),
+    /// In a system call, on an M.
+    Syscall(MId),
+    /// Suspended with its M.
+    Held(MId),
+    /// Parked.
+    Waiting,
+    /// Nowhere: ended, or never seen.
+    Gone,
+}
+
+/// One processor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Processor {
+    /// Which.
+    pub id: PId,
+    /// The M that has it.
+    pub m: Option<MId>,
+    /// Its slot.
+    pub slot: Option<GId>,
+    /// Its ring, oldest first.
+    pub ring: VecDeque<GId>,
+    /// Goroutines started with a new slice (Go's schedtick).
+    pub tick: u32,
+    /// When the present slice began.
+    pub slice_start: Nanos,
+    /// What it does.
+    pub status: PStatus,
+}
+
+/// One thread.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Machine {
+    /// Which.
+    pub id: MId,
+    /// Its P.
+    pub p: Option<PId>,
+    /// The goroutine it runs.
+    pub g: Option<GId>,
+    /// Goroutines in its hand.
+    pub hand: Vec<GId>,
+    /// What it does.
+    pub status: MStatus,
+    /// A P that is promised to it.
+    pub next_p: Option<PId>,
+}
+
+/// One goroutine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Goroutine {
+    /// Which.
+    pub id: GId,
+    /// Who made it.
+    pub parent: Option<GId>,
+    /// Its name, if it has one.
+    pub name: Option<String>,
+    /// Where it was made.
+    pub site: Option<SiteId>,
+    /// Its status.
+    pub status: GStatus,
+    /// Where it is.
+    pub place: Place,
+    /// Why it waits.
+    pub wait: Option<WaitReason>,
+    /// What it waits for.
+    pub on: Option<Obj>,
+    /// Since when it is in this status.
+    pub since: Nanos,
+    /// How many times it was started.
+    pub starts: u32,
+    /// It computes, for this long.
+    pub working: Option<Nanos>,
+}
+
+/// One channel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Channel {
+    /// Which.
+    pub id: ChanId,
+    /// Its name, if it has one.
+    pub name: Option<String>,
+    /// Its room.
+    pub cap: u32,
+    /// How many values are buffered.
+    pub len: u32,
+    /// Whether it is closed.
+    pub closed: bool,
+    /// Waiting receivers, first first.
+    pub recvq: VecDeque<GId>,
+    /// Waiting senders, first first.
+    pub sendq: VecDeque<GId>,
+}
+
+/// One lock.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lock {
+    /// Which.
+    pub id: LockId,
+    /// Its name, if it has one.
+    pub name: Option<String>,
+    /// Who holds it.
+    pub owner: Option<GId>,
+    /// How many hold it for reading.
+    pub readers: u32,
+    /// Who waits, first first.
+    pub waiters: VecDeque<GId>,
+    /// Whether it is in starvation mode.
+    pub starving: bool,
+}
+
+/// One WaitGroup.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WaitGroup {
+    /// Which.
+    pub id: WgId,
+    /// Its name, if it has one.
+    pub name: Option<String>,
+    /// Its counter.
+    pub counter: i64,
+    /// Who waits, first first.
+    pub waiters: VecDeque<GId>,
+}
+
+/// One timer that is set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timer {
+    /// Which.
+    pub id: TimerId,
+    /// On whose heap.
+    pub p: PId,
+    /// When it is due.
+    pub when: Nanos,
+    /// What it does.
+    pub kind: TimerKind,
+    /// Whom it wakes.
+    pub g: Option<GId>,
+}
+
+/// How many goroutines are in which status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// In a queue or in a hand.
+    pub runnable: u64,
+    /// On an M with a P.
+    pub running: u64,
+    /// In a system call.
+    pub syscall: u64,
+    /// Parked.
+    pub waiting: u64,
+    /// Suspended with their M.
+    pub held: u64,
+    /// Ended.
+    pub ended: u64,
+}
+
+impl Counts {
+    /// The count of a status that is not dead.
+    pub(crate) fn of(&mut self, status: GStatus) -> &mut u64 {
+        match status {
+            GStatus::Runnable => &mut self.runnable,
+            GStatus::Running => &mut self.running,
+            GStatus::Syscall => &mut self.syscall,
+            GStatus::Waiting => &mut self.waiting,
+            GStatus::Held => &mut self.held,
+            GStatus::Dead => &mut self.ended,
+        }
+    }
+}

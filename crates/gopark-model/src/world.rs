@@ -1,0 +1,513 @@
+//! The state at one moment, and the step to the next.
+//!
+//! Invariants, whatever the events: every goroutine that has not ended is in exactly one place (one
+//! slot, one ring, the global queue, one hand, one M, or waiting), and the queues hold nothing
+//! else; every P is with at most one M and the other way round; a P on the idle list is `Idle`.
+//! [`World::check_places`] looks.
+//!
+//! An event has preconditions. One that does not hold is a [`Violation`]; then what stands in the
+//! way is moved aside and the event has its way.
+
+mod apply;
+mod look;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use gopark_trace::ids::{ChanId, GId, LockId, MId, Nanos, Obj, PId, SiteId, TimerId, WgId};
+use gopark_trace::record::Record;
+use gopark_trace::words::{Drive, EndKind, GStatus, Queue};
+
+use crate::pages::Pages;
+use crate::things::{
+    Channel, Counts, Goroutine, Lock, MStatus, Machine, PStatus, Place, Processor, Timer, WaitGroup,
+};
+
+/// Ids of Ms and Ps above this are not believed.
+const MAX_INDEX: u32 = 1 << 14;
+
+/// An event whose precondition did not hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Violation {
+    /// The conformance rule (`"R2"`) that is broken.
+    pub rule: &'static str,
+    /// The sequence number of the event.
+    pub seq: u64,
+    /// What is wrong, in words.
+    pub text: String,
+}
+
+impl std::fmt::Display for Violation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "event {}: {}: {}", self.seq, self.rule, self.text)
+    }
+}
+
+/// The state of a run at one moment.
+#[derive(Debug, Clone, PartialEq)]
+pub struct World {
+    time: Nanos,
+    seq: u64,
+    known: bool,
+    drive: Drive,
+    seed: u64,
+    program: Arc<str>,
+    procs: u32,
+    ended: Option<(EndKind, Arc<str>)>,
+    ps: Vec<Processor>,
+    ms: Vec<Machine>,
+    gs: Pages<Goroutine>,
+    global: VecDeque<GId>,
+    idle_ms: Vec<MId>,
+    idle_ps: Vec<PId>,
+    spinning: u32,
+    needspinning: bool,
+    chans: Pages<Channel>,
+    locks: Pages<Lock>,
+    wgs: Pages<WaitGroup>,
+    timers: BTreeMap<TimerId, Timer>,
+    due: BTreeSet<(Nanos, TimerId)>,
+    names: BTreeMap<Obj, Arc<str>>,
+    sites: BTreeMap<SiteId, (Arc<str>, u32)>,
+    counts: Counts,
+    /// The next park of these goroutines goes to the front of its queue.
+    front: BTreeSet<GId>,
+}
+
+impl Default for World {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl World {
+    /// Before the first event.
+    pub fn new() -> Self {
+        Self {
+            time: Nanos(0),
+            seq: 0,
+            known: true,
+            drive: Drive::Lab,
+            seed: 0,
+            program: Arc::from(""),
+            procs: 0,
+            ended: None,
+            ps: Vec::new(),
+            ms: Vec::new(),
+            gs: Pages::default(),
+            global: VecDeque::new(),
+            idle_ms: Vec::new(),
+            idle_ps: Vec::new(),
+            spinning: 0,
+            needspinning: false,
+            chans: Pages::default(),
+            locks: Pages::default(),
+            wgs: Pages::default(),
+            timers: BTreeMap::new(),
+            due: BTreeSet::new(),
+            names: BTreeMap::new(),
+            sites: BTreeMap::new(),
+            counts: Counts::default(),
+            front: BTreeSet::new(),
+        }
+    }
+
+    // ---- what a viewer asks ----
+
+    /// The time of the last event.
+    pub fn time(&self) -> Nanos {
+        self.time
+    }
+
+    /// How many events were applied.
+    pub fn seq(&self) -> u64 {
+        self.seq
+    }
+
+    /// Whether the state is known: not between a gap and the next snapshot.
+    pub fn known(&self) -> bool {
+        self.known
+    }
+
+    /// How the run ended, if it has.
+    pub fn ended(&self) -> Option<(EndKind, &str)> {
+        self.ended.as_ref().map(|(how, text)| (*how, &**text))
+    }
+
+    /// What moves the run.
+    pub fn drive(&self) -> Drive {
+        self.drive
+    }
+
+    /// The seed of the run.
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// The name of the program.
+    pub fn program(&self) -> &str {
+        &self.program
+    }
+
+    /// GOMAXPROCS.
+    pub fn procs(&self) -> usize {
+        self.procs as usize
+    }
+
+    /// The Ps, by number.
+    pub fn ps(&self) -> &[Processor] {
+        &self.ps
+    }
+
+    /// A P.
+    pub fn p(&self, p: PId) -> Option<&Processor> {
+        self.ps.get(p.0 as usize)
+    }
+
+    /// The Ms, by number.
+    pub fn ms(&self) -> &[Machine] {
+        &self.ms
+    }
+
+    /// An M.
+    pub fn m(&self, m: MId) -> Option<&Machine> {
+        self.ms.get(m.0 as usize)
+    }
+
+    /// A goroutine that has not ended.
+    pub fn g(&self, g: GId) -> Option<&Goroutine> {
+        self.gs.get(g.0)
+    }
+
+    /// The goroutines that have not ended, by number.
+    pub fn gs(&self) -> impl Iterator<Item = &Goroutine> {
+        self.gs.iter()
+    }
+
+    /// The global queue, head first.
+    pub fn global(&self) -> &VecDeque<GId> {
+        &self.global
+    }
+
+    /// Idle Ms; the next to be woken is the last.
+    pub fn idle_ms(&self) -> &[MId] {
+        &self.idle_ms
+    }
+
+    /// Idle Ps; the next to be taken is the last.
+    pub fn idle_ps(&self) -> &[PId] {
+        &self.idle_ps
+    }
+
+    /// How many Ms look for work.
+    pub fn spinning(&self) -> u32 {
+        self.spinning
+    }
+
+    /// Whether somebody left work because no P was idle.
+    pub fn needspinning(&self) -> bool {
+        self.needspinning
+    }
+
+    /// The channels that were used, by number.
+    pub fn chans(&self) -> impl Iterator<Item = &Channel> {
+        self.chans.iter()
+    }
+
+    /// A channel.
+    pub fn chan(&self, chan: ChanId) -> Option<&Channel> {
+        self.chans.get(chan.0.into())
+    }
+
+    /// The locks that were used, by number.
+    pub fn locks(&self) -> impl Iterator<Item = &Lock> {
+        self.locks.iter()
+    }
+
+    /// A lock.
+    pub fn lock(&self, lock: LockId) -> Option<&Lock> {
+        self.locks.get(lock.0.into())
+    }
+
+    /// The WaitGroups that were used, by number.
+    pub fn wgs(&self) -> impl Iterator<Item = &WaitGroup> {
+        self.wgs.iter()
+    }
+
+    /// A WaitGroup.
+    pub fn wg(&self, wg: WgId) -> Option<&WaitGroup> {
+        self.wgs.get(wg.0.into())
+    }
+
+    /// The timers that are set, the first due first.
+    pub fn timers(&self) -> impl Iterator<Item = &Timer> {
+        self.due.iter().filter_map(|(_, id)| self.timers.get(id))
+    }
+
+    /// The file and line of a site.
+    pub fn site(&self, site: SiteId) -> Option<(&str, u32)> {
+        self.sites.get(&site).map(|(file, line)| (&**file, *line))
+    }
+
+    /// The name of a thing, if it has one.
+    pub fn name_of(&self, obj: Obj) -> Option<&str> {
+        match obj {
+            Obj::Go(g) => self.g(g)?.name.as_deref(),
+            obj => self.names.get(&obj).map(|name| &**name),
+        }
+    }
+
+    /// How many goroutines are in which status.
+    pub fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// About how many bytes a copy of this world takes by itself.
+    pub fn copy_bytes(&self) -> usize {
+        let queues: usize = self.ps.iter().map(|p| 128 + p.ring.len() * 8).sum();
+        let lists = self.global.len() * 8 + self.timers.len() * 96 + self.ms.len() * 96;
+        let pages = self.gs.copy_bytes() + self.chans.copy_bytes() + self.locks.copy_bytes();
+        512 + queues + lists + pages + self.wgs.copy_bytes() + self.sites.len() * 64
+    }
+
+    /// Whether every goroutine is where the queues say, once. For tests.
+    ///
+    /// # Errors
+    /// With what is wrong.
+    pub fn check_places(&self) -> Result<(), String> {
+        let mut seen: BTreeMap<GId, Place> = BTreeMap::new();
+        let mut see = |g: GId, place: Place| match seen.insert(g, place) {
+            Some(other) => Err(format!("{g} is in {place:?} and in {other:?}")),
+            None => Ok(()),
+        };
+        for p in &self.ps {
+            p.slot.map_or(Ok(()), |g| see(g, Place::Slot(p.id)))?;
+            p.ring.iter().try_for_each(|&g| see(g, Place::Ring(p.id)))?;
+        }
+        self.global.iter().try_for_each(|&g| see(g, Place::Global))?;
+        for m in &self.ms {
+            m.hand.iter().try_for_each(|&g| see(g, Place::Hand(m.id)))?;
+            if let Some(g) = m.g {
+                let place = match m.status {
+                    MStatus::Syscall => Place::Syscall(m.id),
+                    MStatus::Held => Place::Held(m.id),
+                    _ => Place::Running(m.id),
+                };
+                see(g, place)?;
+            }
+        }
+        let mut counts = Counts { ended: self.counts.ended, ..Counts::default() };
+        for g in self.gs.iter() {
+            *counts.of(g.status) += 1;
+            let found = seen.remove(&g.id).unwrap_or(Place::Waiting);
+            if found != g.place {
+                return Err(format!("{} says {:?}, the queues say {found:?}", g.id, g.place));
+            }
+        }
+        if let Some((g, place)) = seen.pop_first() {
+            return Err(format!("{g} in {place:?} is not a goroutine"));
+        }
+        if counts != self.counts {
+            return Err(format!("counted {counts:?}, kept {:?}", self.counts));
+        }
+        Ok(())
+    }
+
+    // ---- moving things ----
+
+    fn p_mut(&mut self, p: PId) -> Option<&mut Processor> {
+        self.ps.get_mut(p.0 as usize)
+    }
+
+    fn m_mut(&mut self, m: MId) -> Option<&mut Machine> {
+        self.ms.get_mut(m.0 as usize)
+    }
+
+    /// Takes a goroutine out of wherever it is, wait queues included.
+    fn take_out(&mut self, g: GId) {
+        let Some(place) = self.g(g).map(|x| x.place) else { return };
+        match place {
+            Place::Slot(p) => {
+                if let Some(p) = self.p_mut(p) {
+                    p.slot = None;
+                }
+            }
+            Place::Ring(p) => {
+                if let Some(p) = self.p_mut(p) {
+                    remove(&mut p.ring, g);
+                }
+            }
+            Place::Global => remove(&mut self.global, g),
+            Place::Hand(m) => {
+                if let Some(m) = self.m_mut(m) {
+                    m.hand.retain(|&x| x != g);
+                }
+            }
+            Place::Running(m) | Place::Syscall(m) | Place::Held(m) => {
+                if let Some(m) = self.m_mut(m)
+                    && m.g == Some(g)
+                {
+                    m.g = None;
+                    if matches!(m.status, MStatus::Syscall | MStatus::Held) {
+                        m.status = MStatus::Running;
+                    }
+                }
+            }
+            Place::Waiting => self.leave_queues(g),
+            Place::Gone => {}
+        }
+    }
+
+    /// Takes a goroutine off the queue of what it waits for.
+    fn leave_queues(&mut self, g: GId) {
+        match self.g(g).and_then(|x| x.on) {
+            Some(Obj::Chan(id)) => {
+                if let Some(chan) = self.chans.get_mut(id.0.into()) {
+                    remove(&mut chan.recvq, g);
+                    remove(&mut chan.sendq, g);
+                }
+            }
+            Some(Obj::Lock(id)) => {
+                if let Some(lock) = self.locks.get_mut(id.0.into()) {
+                    remove(&mut lock.waiters, g);
+                }
+            }
+            Some(Obj::Wg(id)) => {
+                if let Some(wg) = self.wgs.get_mut(id.0.into()) {
+                    remove(&mut wg.waiters, g);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Sets where a goroutine is and what it does, and counts it.
+    fn set_g(&mut self, g: GId, place: Place, status: GStatus) {
+        let time = self.time;
+        let Some(x) = self.gs.get_mut(g.0) else { return };
+        let old = x.status;
+        x.place = place;
+        x.status = status;
+        if old != status {
+            x.since = time;
+        }
+        if status != GStatus::Waiting {
+            x.wait = None;
+            x.on = None;
+        }
+        *self.counts.of(old) -= 1;
+        *self.counts.of(status) += 1;
+    }
+
+    /// Moves a goroutine to a queue. The hand is that of `m`; without one it is the global queue.
+    fn move_to(&mut self, g: GId, to: Queue, m: Option<MId>) {
+        self.take_out(g);
+        let place = match to {
+            Queue::Slot(p) if self.p(p).is_some() => {
+                let old = self.p_mut(p).and_then(|p| p.slot.take());
+                if let Some(old) = old {
+                    // It should have been kicked before; it goes where a kick would put it.
+                    self.p_mut(p).into_iter().for_each(|p| p.ring.push_back(old));
+                    self.set_g(old, Place::Ring(p), GStatus::Runnable);
+                }
+                self.p_mut(p).into_iter().for_each(|p| p.slot = Some(g));
+                Place::Slot(p)
+            }
+            Queue::Ring(p) if self.p(p).is_some() => {
+                self.p_mut(p).into_iter().for_each(|p| p.ring.push_back(g));
+                Place::Ring(p)
+            }
+            Queue::Hand if m.is_some_and(|m| self.m(m).is_some()) => {
+                let m = m.unwrap_or_default();
+                self.m_mut(m).into_iter().for_each(|m| m.hand.push(g));
+                Place::Hand(m)
+            }
+            Queue::GlobalHead => {
+                self.global.push_front(g);
+                Place::Global
+            }
+            _ => {
+                self.global.push_back(g);
+                Place::Global
+            }
+        };
+        self.set_g(g, place, GStatus::Runnable);
+    }
+
+    /// Makes a P with all lower numbers, if its number can be believed.
+    fn ensure_p(&mut self, p: PId) -> bool {
+        if p.0 >= MAX_INDEX {
+            return false;
+        }
+        while self.ps.len() <= p.0 as usize {
+            let id = PId(self.ps.len() as u32);
+            self.ps.push(Processor {
+                id,
+                m: None,
+                slot: None,
+                ring: VecDeque::new(),
+                tick: 0,
+                slice_start: self.time,
+                status: PStatus::Promised,
+            });
+        }
+        true
+    }
+
+    /// Makes an M with all lower numbers, if its number can be believed.
+    fn ensure_m(&mut self, m: MId) -> bool {
+        if m.0 >= MAX_INDEX {
+            return false;
+        }
+        while self.ms.len() <= m.0 as usize {
+            let id = MId(self.ms.len() as u32);
+            self.ms.push(Machine {
+                id,
+                p: None,
+                g: None,
+                hand: Vec::new(),
+                status: MStatus::Starting,
+                next_p: None,
+            });
+        }
+        true
+    }
+
+    /// Makes a goroutine that was never seen.
+    fn ensure_g(&mut self, g: GId) {
+        if self.g(g).is_none() {
+            self.gs.insert(g.0, Goroutine {
+                id: g,
+                parent: None,
+                name: None,
+                site: None,
+                status: GStatus::Waiting,
+                place: Place::Waiting,
+                wait: None,
+                on: None,
+                since: self.time,
+                starts: 0,
+                working: None,
+            });
+            self.counts.waiting += 1;
+        }
+    }
+}
+
+fn remove(queue: &mut VecDeque<GId>, g: GId) {
+    match queue.front() {
+        Some(&first) if first == g => drop(queue.pop_front()),
+        _ => queue.retain(|&x| x != g),
+    }
+}
+
+/// Applies a whole stream. For tests and tools.
+impl FromIterator<Record> for World {
+    fn from_iter<I: IntoIterator<Item = Record>>(records: I) -> Self {
+        let mut world = Self::new();
+        for record in records {
+            world.apply(&record);
+        }
+        world
+    }
+}

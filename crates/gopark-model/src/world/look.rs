@@ -1,0 +1,267 @@
+//! Worlds from snapshots and snapshots from worlds.
+
+use std::collections::VecDeque;
+
+use gopark_trace::ids::GId;
+use gopark_trace::snapshot::{ChanSnap, GSnap, LockSnap, MSnap, PSnap, Snapshot, TimerSnap, WgSnap};
+use gopark_trace::words::GStatus;
+
+use super::World;
+use crate::things::{Channel, Goroutine, Lock, MStatus, PStatus, Place, Timer, WaitGroup};
+
+impl World {
+    /// The world a snapshot describes.
+    pub fn from_snapshot(state: &Snapshot) -> Self {
+        let mut world = Self::new();
+        world.load(state);
+        world
+    }
+
+    /// Becomes what a snapshot says; what a snapshot does not hold (time, drive, names, lines) stays.
+    pub(super) fn load(&mut self, state: &Snapshot) {
+        let old = std::mem::take(self);
+        *self = Self {
+            time: old.time,
+            seq: old.seq,
+            drive: old.drive,
+            seed: old.seed,
+            program: old.program,
+            procs: old.procs.max(state.ps.len() as u32),
+            names: old.names,
+            sites: old.sites,
+            ended: old.ended,
+            spinning: state.spinning,
+            needspinning: state.needspinning,
+            ..Self::new()
+        };
+        self.counts.ended = state.ended;
+        state.gs.iter().for_each(|g| self.load_g(g));
+        state.ps.iter().for_each(|p| self.load_p(p));
+        state.ms.iter().for_each(|m| self.load_m(m));
+        for &g in &state.global {
+            self.place(g, Place::Global, |world| world.global.push_back(g));
+        }
+        for &p in &state.idle_ps {
+            if let Some(x) = self.p_mut(p) {
+                x.status = PStatus::Idle;
+                self.idle_ps.push(p);
+            }
+        }
+        for &m in &state.idle_ms {
+            if let Some(x) = self.m_mut(m) {
+                x.status = MStatus::Idle;
+                self.idle_ms.push(m);
+            }
+        }
+        self.load_objects(state);
+        // Whoever is runnable and in no queue was on its way; the global queue keeps it in sight.
+        let lost: Vec<GId> = self.gs().filter(|g| g.place == Place::Gone).map(|g| g.id).collect();
+        for g in lost {
+            self.set_g(g, Place::Global, GStatus::Runnable);
+            self.global.push_back(g);
+        }
+    }
+
+    fn load_g(&mut self, g: &GSnap) {
+        let waits = g.status == GStatus::Waiting;
+        if g.status == GStatus::Dead {
+            return;
+        }
+        self.insert_g(Goroutine {
+            id: g.g,
+            parent: g.parent,
+            name: g.name.clone(),
+            site: g.site,
+            status: if waits { GStatus::Waiting } else { GStatus::Runnable },
+            place: if waits { Place::Waiting } else { Place::Gone },
+            wait: g.wait.filter(|_| waits),
+            on: g.on.filter(|_| waits),
+            since: g.since,
+            starts: 1,
+            working: None,
+        });
+    }
+
+    /// Puts a goroutine that has no place yet into one.
+    fn place(&mut self, g: GId, place: Place, put: impl FnOnce(&mut Self)) {
+        if self.g(g).is_some_and(|x| x.place == Place::Gone) {
+            put(self);
+            let status = match place {
+                Place::Running(_) => GStatus::Running,
+                Place::Syscall(_) => GStatus::Syscall,
+                Place::Held(_) => GStatus::Held,
+                _ => GStatus::Runnable,
+            };
+            let since = self.g(g).map(|x| x.since);
+            self.set_g(g, place, status);
+            if let (Some(x), Some(since)) = (self.gs.get_mut(g.0), since) {
+                x.since = since;
+            }
+        }
+    }
+
+    fn load_p(&mut self, p: &PSnap) {
+        if !self.ensure_p(p.p) {
+            return;
+        }
+        if let Some(x) = self.p_mut(p.p) {
+            x.tick = p.tick;
+            x.slice_start = p.slice_start;
+        }
+        if let Some(g) = p.slot {
+            self.place(g, Place::Slot(p.p), |world| {
+                world.p_mut(p.p).into_iter().for_each(|x| x.slot = Some(g));
+            });
+        }
+        for &g in &p.ring {
+            self.place(g, Place::Ring(p.p), |world| {
+                world.p_mut(p.p).into_iter().for_each(|x| x.ring.push_back(g));
+            });
+        }
+    }
+
+    fn load_m(&mut self, m: &MSnap) {
+        if !self.ensure_m(m.m) {
+            return;
+        }
+        if let Some(p) = m.p
+            && let Some(x) = self.p_mut(p)
+            && x.m.is_none()
+        {
+            x.m = Some(m.m);
+            x.status = PStatus::Running;
+            self.m_mut(m.m).into_iter().for_each(|x| x.p = Some(p));
+        }
+        let status = m.g.and_then(|g| self.g(g)).map(|g| g.status);
+        if let Some(x) = self.m_mut(m.m) {
+            x.next_p = m.next_p;
+            x.status = match (m.polling, m.spinning, m.next_p, status) {
+                (true, ..) => MStatus::Polling,
+                (_, true, None, _) => MStatus::Spinning,
+                (_, _, Some(_), _) => MStatus::Starting,
+                _ => MStatus::Running,
+            };
+        }
+        if let Some(g) = m.g {
+            self.place(g, Place::Running(m.m), |world| {
+                world.m_mut(m.m).into_iter().for_each(|x| x.g = Some(g));
+            });
+        }
+        for &g in &m.hand {
+            self.place(g, Place::Hand(m.m), |world| {
+                world.m_mut(m.m).into_iter().for_each(|x| x.hand.push(g));
+            });
+        }
+    }
+
+    fn load_objects(&mut self, state: &Snapshot) {
+        let queue = |gs: &[GId]| gs.iter().copied().collect::<VecDeque<_>>();
+        for c in &state.chans {
+            self.chans.insert(c.chan.0.into(), Channel {
+                id: c.chan,
+                name: c.name.clone(),
+                cap: c.cap,
+                len: c.len,
+                closed: c.closed,
+                recvq: queue(&c.recvq),
+                sendq: queue(&c.sendq),
+            });
+        }
+        for l in &state.locks {
+            self.locks.insert(l.lock.0.into(), Lock {
+                id: l.lock,
+                name: l.name.clone(),
+                owner: l.owner,
+                readers: 0,
+                waiters: queue(&l.waiters),
+                starving: l.starving,
+            });
+        }
+        for w in &state.wgs {
+            self.wgs.insert(w.wg.0.into(), WaitGroup {
+                id: w.wg,
+                name: w.name.clone(),
+                counter: w.counter,
+                waiters: queue(&w.waiters),
+            });
+        }
+        for t in &state.timers {
+            self.timers.insert(t.timer, Timer { id: t.timer, p: t.p, when: t.when, kind: t.kind, g: t.g });
+            self.due.insert((t.when, t.timer));
+        }
+    }
+
+    /// This world as a snapshot.
+    pub fn snapshot(&self) -> Snapshot {
+        let list = |queue: &VecDeque<GId>| queue.iter().copied().collect::<Vec<_>>();
+        Snapshot {
+            gs: self.gs().map(g_snap).collect(),
+            ms: self.ms.iter().map(|m| MSnap {
+                m: m.id,
+                p: m.p,
+                g: m.g,
+                hand: m.hand.clone(),
+                spinning: m.status == MStatus::Spinning,
+                polling: m.status == MStatus::Polling,
+                next_p: m.next_p,
+            }).collect(),
+            ps: self.ps.iter().map(|p| PSnap {
+                p: p.id,
+                m: p.m,
+                slot: p.slot,
+                ring: list(&p.ring),
+                tick: p.tick,
+                slice_start: p.slice_start,
+            }).collect(),
+            global: list(&self.global),
+            idle_ms: self.idle_ms.clone(),
+            idle_ps: self.idle_ps.clone(),
+            spinning: self.spinning,
+            needspinning: self.needspinning,
+            chans: self.chans().map(|c| ChanSnap {
+                chan: c.id,
+                name: c.name.clone(),
+                cap: c.cap,
+                len: c.len,
+                closed: c.closed,
+                recvq: list(&c.recvq),
+                sendq: list(&c.sendq),
+            }).collect(),
+            locks: self.locks().map(|l| LockSnap {
+                lock: l.id,
+                name: l.name.clone(),
+                owner: l.owner,
+                waiters: list(&l.waiters),
+                starving: l.starving,
+            }).collect(),
+            wgs: self.wgs().map(|w| WgSnap {
+                wg: w.id,
+                name: w.name.clone(),
+                counter: w.counter,
+                waiters: list(&w.waiters),
+            }).collect(),
+            timers: self.timers.values().map(|t| TimerSnap {
+                timer: t.id,
+                p: t.p,
+                when: t.when,
+                kind: t.kind,
+                g: t.g,
+            }).collect(),
+            ended: self.counts.ended,
+        }
+    }
+}
+
+fn g_snap(g: &Goroutine) -> GSnap {
+    GSnap {
+        g: g.id,
+        parent: g.parent,
+        name: g.name.clone(),
+        site: g.site,
+        status: g.status,
+        wait: g.wait,
+        on: g.on,
+        since: g.since,
+        locked_to: None,
+    }
+}
