@@ -55,7 +55,7 @@ pub struct Merger {
     ready: BinaryHeap<Reverse<(Nanos, MId)>>,
     /// Lanes whose first group waits for a number. If two wait for one, it was given twice, and the
     /// one that is not here comes out by force.
-    waiting: Map<(Structure, u64), MId>,
+    waiting: Map<(Structure, u64), Vec<MId>>,
     /// The number each structure is at; 0 if it is not there.
     next: Map<Structure, u64>,
     /// Ended goroutines that still have a number, oldest first.
@@ -256,9 +256,7 @@ impl Merger {
         match lane.head {
             Head::Empty => {}
             Head::Ready => self.ready.push(Reverse((lane.first_time(), m))),
-            Head::Waits(number) => {
-                self.waiting.insert(number, m);
-            }
+            Head::Waits(number) => self.waiting.entry(number).or_default().push(m),
         }
     }
 
@@ -307,9 +305,9 @@ impl Merger {
         let mut in_order = true;
         for stamp in stamps {
             let next = self.next.entry(stamp.structure).or_insert(0);
-            in_order &= stamp.number == *next;
+            in_order &= !precedes(*next, stamp);
             *next = stamp.end().max(*next);
-            woken.extend(self.waiting.remove(&(stamp.structure, *next)));
+            woken.extend(self.waiting.remove(&(stamp.structure, *next)).into_iter().flatten());
         }
         // Not so if it was forced out, or if the same number was given twice.
         self.broken += u64::from(!in_order);
@@ -354,8 +352,8 @@ impl Merger {
         let Some((_, m, number)) = earliest else {
             return false;
         };
-        if self.waiting.get(&number) == Some(&m) {
-            self.waiting.remove(&number);
+        if let Some(waiting) = self.waiting.get_mut(&number) {
+            waiting.retain(|&other| other != m);
         }
         self.emit(m, out);
         true
@@ -446,6 +444,12 @@ impl Entry {
 /// The first number that a group must wait for.
 fn missing(next: &Map<Structure, u64>, group: &Group) -> Option<(Structure, u64)> {
     let at = |s: &Stamp| next.get(&s.structure).copied().unwrap_or(0);
-    let waits = group.stamps.iter().find(|s| at(s) != s.number);
+    let waits = group.stamps.iter().find(|s| precedes(at(s), s));
     waits.map(|s| (s.structure, s.number))
+}
+
+/// Whether a structure at this number is not where a stamp wants it: there exactly, or with a stamp
+/// of no length there or later.
+fn precedes(at: u64, stamp: &Stamp) -> bool {
+    if stamp.len == 0 { at < stamp.number } else { at != stamp.number }
 }

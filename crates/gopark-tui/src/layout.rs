@@ -8,16 +8,21 @@
 use ratatui::layout::{Rect, Size};
 
 /// The smallest stage. Below it a page says so.
-pub const NEEDED: Size = Size { width: 60, height: 16 };
+pub const NEEDED: Size = Size {
+    width: 60,
+    height: 16,
+};
 
 /// The narrowest card of a processor.
-pub(crate) const CARD_MIN: u16 = 14;
+const CARD_MIN: u16 = 14;
 /// The narrowest big card.
 const BIG_MIN: u16 = 20;
 /// The lowest card: frame, thread, token, bar, slot and two rows of ring; a gutter is below it.
 const CARD_ROWS: u16 = 11;
 /// The lowest big card: as above with three-row tokens.
 const BIG_ROWS: u16 = 18;
+/// The narrowest screen with a question beside the narration.
+const BOTH: u16 = 72;
 /// The fewest rows for narration, and for what waits.
 const BOX_ROWS: u16 = 4;
 
@@ -41,6 +46,8 @@ pub(crate) enum Form {
 pub(crate) struct Wants {
     /// How many processors there are.
     pub(crate) ps: u16,
+    /// Columns of the widest token on a processor.
+    pub(crate) token: u16,
     /// Columns one processor needs in a row of its own.
     pub(crate) line_width: u16,
     /// Whether a question is open.
@@ -49,6 +56,13 @@ pub(crate) struct Wants {
     pub(crate) inspect: bool,
     /// Whether the program has printed something.
     pub(crate) output: bool,
+}
+
+impl Wants {
+    /// The narrowest card: "slot " and the widest token within a frame.
+    fn card(&self) -> u16 {
+        CARD_MIN.max(self.token.saturating_add(9))
+    }
 }
 
 /// Which panel gets which part of the screen; an empty part is not drawn.
@@ -126,14 +140,17 @@ impl Plan {
         let left = body.width - side_width(body.width);
         let tall = body.width >= 100 && body.height >= 25;
         let fits = |rows: u16, spare: u16| rows + spare <= body.height;
-        if body.width >= 160 && fits(BIG_ROWS, 24) && ps * (BIG_MIN + 2) <= left + 2 {
+        if body.width >= 160
+            && fits(BIG_ROWS, 24)
+            && ps * (BIG_MIN.max(wants.card() + 4) + 2) <= left + 2
+        {
             (self.form, self.columns) = (Form::Big, ps);
             return;
         }
         // One row of cards beside the side column, one row above it, or two rows.
         for (width, rows) in [(left, 1), (body.width, 1), (body.width, 2)] {
             let columns = ps.div_ceil(rows);
-            if tall && columns * CARD_MIN <= width && fits(rows * (CARD_ROWS + 1), 12) {
+            if tall && columns * wants.card() <= width && fits(rows * (CARD_ROWS + 1), 12) {
                 (self.form, self.columns) = (Form::Cards, columns);
                 return;
             }
@@ -160,7 +177,7 @@ impl Plan {
         let mut left = Cut(body);
         let mut right = Rect::new(body.right(), body.y, 0, 0);
         // Cards that need the whole width push the side column below them.
-        let beside = cards && self.columns * CARD_MIN <= body.width - side;
+        let beside = cards && self.columns * wants.card() <= body.width - side;
         if beside && side > 0 {
             right = left.right(side);
         }
@@ -220,11 +237,19 @@ impl Plan {
             (_, true) => 8,
             (_, false) => 6,
         };
-        let narration = (BOX_ROWS + spare.min(fair - BOX_ROWS)).min(area.height);
+        // A question gets its rows first; else what waits grows as the narration does.
+        let share = if wants.question {
+            spare
+        } else {
+            spare.div_ceil(2)
+        };
+        let narration = (BOX_ROWS + share.min(fair - BOX_ROWS)).min(area.height);
         let mut story = Cut(left.bottom(narration));
         if wants.question {
+            // Where both would be cut, the question is what the viewer must read now.
             let width = story.0.width;
-            self.question = story.right((width * 11 / 20).clamp(34.min(width), 64));
+            let share = if width < BOTH { width } else { (width * 11 / 20).min(64) };
+            self.question = story.right(share);
         }
         self.narration = story.0;
         let boxes = left.0;
@@ -257,7 +282,11 @@ pub(crate) fn heat_cells(width: u16, label: u16) -> u16 {
 
 /// Columns of the side column.
 fn side_width(width: u16) -> u16 {
-    if width < 100 { 0 } else { (width * 3 / 10).clamp(32, 58) }
+    if width < 100 {
+        0
+    } else {
+        (width * 3 / 10).clamp(32, 58)
+    }
 }
 
 /// What is left of an area when parts are cut off.
@@ -268,7 +297,10 @@ impl Cut {
     /// Cuts `rows` off the top.
     pub(crate) fn top(&mut self, rows: u16) -> Rect {
         let rows = rows.min(self.0.height);
-        let part = Rect { height: rows, ..self.0 };
+        let part = Rect {
+            height: rows,
+            ..self.0
+        };
         self.0.y += rows;
         self.0.height -= rows;
         part
@@ -278,13 +310,20 @@ impl Cut {
     pub(crate) fn bottom(&mut self, rows: u16) -> Rect {
         let rows = rows.min(self.0.height);
         self.0.height -= rows;
-        Rect { y: self.0.bottom(), height: rows, ..self.0 }
+        Rect {
+            y: self.0.bottom(),
+            height: rows,
+            ..self.0
+        }
     }
 
     /// Cuts `columns` off the left.
     pub(crate) fn left(&mut self, columns: u16) -> Rect {
         let columns = columns.min(self.0.width);
-        let part = Rect { width: columns, ..self.0 };
+        let part = Rect {
+            width: columns,
+            ..self.0
+        };
         self.0.x += columns;
         self.0.width -= columns;
         part
@@ -294,6 +333,10 @@ impl Cut {
     pub(crate) fn right(&mut self, columns: u16) -> Rect {
         let columns = columns.min(self.0.width);
         self.0.width -= columns;
-        Rect { x: self.0.right(), width: columns, ..self.0 }
+        Rect {
+            x: self.0.right(),
+            width: columns,
+            ..self.0
+        }
     }
 }

@@ -75,13 +75,7 @@ fn world_after(scene: &Scene<'_>) -> World {
 }
 
 /// Draws a step that is under way.
-fn between(
-    before: &Stage<'_>,
-    after: &Stage<'_>,
-    fraction: f32,
-    area: Rect,
-    pen: &mut Pen<'_>,
-) {
+fn between(before: &Stage<'_>, after: &Stage<'_>, fraction: f32, area: Rect, pen: &mut Pen<'_>) {
     let motion = pen.theme.motion;
     if fraction >= 1.0 || (fraction >= SETTLE && motion != Motion::Off) {
         still(after, area, pen);
@@ -119,7 +113,9 @@ fn marks_of(stage: &Stage<'_>, area: Rect, pen: &Pen<'_>) -> Marks {
 
 /// The places of the thread and the processor that act first.
 fn light_cause(moving: &[Record], pen: &mut Pen<'_>) {
-    let Some(actor) = moving.iter().map(|r| r.actor).find(|a| a.m.is_some()) else { return };
+    let Some(actor) = moving.iter().map(|r| r.actor).find(|a| a.m.is_some()) else {
+        return;
+    };
     let m = actor.m.and_then(|m| pen.marks.ms.get(&m).copied());
     let p = actor.p.and_then(|p| pen.marks.ps.get(&p).copied());
     for rect in m.into_iter().chain(p) {
@@ -159,7 +155,7 @@ fn flash(flights: &[Flight], pen: &mut Pen<'_>) {
             light(rect, pen);
         }
     }
-    let words: Vec<String> = flights.iter().filter_map(Flight::in_words).collect();
+    let words = flight::in_words(flights);
     if !words.is_empty() {
         say(&words.join("   "), pen);
     }
@@ -179,7 +175,9 @@ fn light(rect: Rect, pen: &mut Pen<'_>) {
 
 /// Words in the gutter that is the freest.
 fn say(words: &str, pen: &mut Pen<'_>) {
-    let Some(&y) = pen.marks.gutters.last() else { return };
+    let Some(&y) = pen.marks.gutters.last() else {
+        return;
+    };
     let area = pen.buf.area;
     let x = pen.marks.corridor.map_or(area.x + 2, |x| x + 2);
     let room = area.right().saturating_sub(x + 1);

@@ -175,7 +175,9 @@ impl Theme {
             return Style::new().add_modifier(ink.mono());
         }
         let [r, g, b] = self.palette.swatch(ink).rgb;
-        Style::new().fg(Color::Rgb(r, g, b)).add_modifier(ink.emphasis())
+        Style::new()
+            .fg(Color::Rgb(r, g, b))
+            .add_modifier(ink.emphasis())
     }
 
     /// The style of `ink` on a bar or an overlay.
@@ -222,7 +224,11 @@ impl Theme {
             let mixed = f32::from(a) + (f32::from(b) - f32::from(a)) * by.clamp(0.0, 1.0);
             mixed.round() as u8
         };
-        let [r, g, b] = [mix(from[0], to[0]), mix(from[1], to[1]), mix(from[2], to[2])];
+        let [r, g, b] = [
+            mix(from[0], to[0]),
+            mix(from[1], to[1]),
+            mix(from[2], to[2]),
+        ];
         Style::new().fg(Color::Rgb(r, g, b))
     }
 
@@ -247,7 +253,9 @@ impl Theme {
         let area = area.intersection(buf.area);
         for y in area.top()..area.bottom() {
             for x in area.left()..area.right() {
-                let Some(cell) = buf.cell_mut((x, y)) else { continue };
+                let Some(cell) = buf.cell_mut((x, y)) else {
+                    continue;
+                };
                 self.finish_colours(cell, &mut last);
                 if self.charset == Charset::Ascii {
                     to_ascii(cell);

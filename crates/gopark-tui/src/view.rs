@@ -4,31 +4,31 @@
 //! grammar of tokens; [`marks`] notes where each was drawn. Then one file for each panel, each with
 //! one `render(stage, area, pen)`, from the top of the screen to its bottom, and what covers it.
 
-pub(crate) mod pen;
+mod big;
 pub(crate) mod census;
 pub(crate) mod marks;
-pub(crate) mod stage;
-mod big;
+pub(crate) mod pen;
 mod rich;
+pub(crate) mod stage;
 
-mod header;
+mod events;
 mod global;
+mod header;
+mod hints;
+mod inspect;
+mod narration;
+mod output;
+mod play;
 mod procs;
+mod question;
 mod threads;
 mod waiting;
-mod narration;
-mod question;
-mod inspect;
-mod output;
-mod events;
-mod play;
-mod hints;
 
 mod overlay;
 mod small;
 
 use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
+use ratatui::layout::{Constraint, Rect};
 
 use crate::layout::{Plan, Wants};
 use crate::motion;
@@ -81,6 +81,24 @@ pub(crate) fn still(stage: &Stage<'_>, area: Rect, pen: &mut Pen<'_>) {
             render(stage, area, pen);
         }
     }
+    if !stage.world.known() {
+        unknown(plan.procs, pen);
+    }
+}
+
+/// Draws over the stage that the state is not known: what was recorded has a hole.
+fn unknown(area: Rect, pen: &mut Pen<'_>) {
+    let text = "events are missing here: the state is not known until the next snapshot";
+    let lines = pen::wrap(text, area.width.saturating_sub(8).min(44));
+    let wide = lines.iter().map(|line| pen::width(line)).max().unwrap_or(0);
+    let card =
+        area.centered(Constraint::Length(wide + 4), Constraint::Length(lines.len() as u16 + 2));
+    pen.clear(card, Ink::Text);
+    let captions = pen::Captions { loud: true, ..pen::Captions::default() };
+    let inner = pen.frame(card, captions);
+    for (y, line) in (inner.y..inner.bottom()).zip(&lines) {
+        pen.put(inner.x + 1, y, wide, line, pen.ink(Ink::Waiting));
+    }
 }
 
 /// Draws what covers the stage.
@@ -93,6 +111,7 @@ fn wants(stage: &Stage<'_>) -> Wants {
     let scene = stage.scene;
     Wants {
         ps: u16::try_from(stage.census.lanes.len()).unwrap_or(u16::MAX),
+        token: procs::token_width(&stage.census),
         line_width: procs::line_width(&stage.census),
         question: scene.question.is_some(),
         inspect: scene.selected.is_some(),

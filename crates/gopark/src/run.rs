@@ -165,6 +165,13 @@ impl Lab {
         self
     }
 
+    /// As `record`, for a sink that is boxed already.
+    #[must_use]
+    pub fn record_into(mut self, sink: Box<dyn Sink>) -> Self {
+        self.common.sink = Some(sink);
+        self
+    }
+
     /// Do not look for a viewer in the environment.
     #[must_use]
     pub fn unwatched(mut self) -> Self {
@@ -279,6 +286,13 @@ impl Live {
     #[must_use]
     pub fn record(mut self, sink: impl Sink + 'static) -> Self {
         self.common.sink = Some(Box::new(sink));
+        self
+    }
+
+    /// As `record`, for a sink that is boxed already.
+    #[must_use]
+    pub fn record_into(mut self, sink: Box<dyn Sink>) -> Self {
+        self.common.sink = Some(sink);
         self
     }
 

@@ -41,7 +41,9 @@ impl Structure {
 /// The place of a change in the order of its structure: numbers `number..number + len`.
 ///
 /// The first number of a structure is 0. Number `n` comes directly after number `n - 1`. A change
-/// that takes several at once, as a thief that takes `len` positions of a ring, has all of them.
+/// that takes several at once, as a thief that takes `len` positions of a ring, has all of them. One
+/// of length 0 takes none: it only comes after all numbers before its own, as a put into a ring
+/// comes after the take that made room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Stamp {
     /// What was changed.
@@ -60,6 +62,11 @@ impl Stamp {
             number,
             len: 1,
         }
+    }
+
+    /// A stamp that takes no number, and comes after all before this one.
+    pub fn after(structure: Structure, number: u64) -> Self {
+        Self { structure, number, len: 0 }
     }
 
     /// The number after the last.

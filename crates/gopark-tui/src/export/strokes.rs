@@ -17,6 +17,8 @@ enum Shape {
     Dashes { down: bool },
     /// A round corner that opens to the right or left, and down or up.
     Corner { right: bool, down: bool },
+    /// From corner to corner, rising or falling.
+    Diagonal { rising: bool },
     /// A part of the height filled from below, and how dense.
     Fill(f64, f64),
 }
@@ -41,10 +43,24 @@ fn shape(symbol: &str) -> Option<Shape> {
         "┃" => Shape::Arms([false, false, true, true], HEAVY),
         "┄" => Shape::Dashes { down: false },
         "┆" => Shape::Dashes { down: true },
-        "╭" => Shape::Corner { right: true, down: true },
-        "╮" => Shape::Corner { right: false, down: true },
-        "╰" => Shape::Corner { right: true, down: false },
-        "╯" => Shape::Corner { right: false, down: false },
+        "╭" => Shape::Corner {
+            right: true,
+            down: true,
+        },
+        "╮" => Shape::Corner {
+            right: false,
+            down: true,
+        },
+        "╰" => Shape::Corner {
+            right: true,
+            down: false,
+        },
+        "╯" => Shape::Corner {
+            right: false,
+            down: false,
+        },
+        "╱" => Shape::Diagonal { rising: true },
+        "╲" => Shape::Diagonal { rising: false },
         "█" => Shape::Fill(0.72, 1.0),
         "░" => Shape::Fill(0.72, 0.28),
         "▁" => Shape::Fill(0.125, 1.0),
@@ -83,8 +99,16 @@ pub(super) fn path(
                     "M{mx:.2} {end_y:.2}Q{mx:.2} {my:.2} {end_x:.2} {my:.2}"
                 );
             }
+            Some(Shape::Diagonal { rising }) => {
+                let (from, to) = if rising { (y + h, y) } else { (y, y + h) };
+                let _ = write!(lines, "M{x:.2} {from:.2}L{:.2} {to:.2}", x + w);
+            }
             Some(Shape::Fill(part, density)) => {
-                let to = if density < 1.0 { &mut faint } else { &mut fills };
+                let to = if density < 1.0 {
+                    &mut faint
+                } else {
+                    &mut fills
+                };
                 // Bars leave a little air above and below; steps stand on the ground.
                 let (top, tall) = if part == 0.72 {
                     (y + h * 0.14, h * part)
@@ -100,7 +124,10 @@ pub(super) fn path(
         let _ = writeln!(out, "<path fill=\"{colour}\" d=\"{fills}\"/>");
     }
     if !faint.is_empty() {
-        let _ = writeln!(out, "<path fill=\"{colour}\" opacity=\"0.45\" d=\"{faint}\"/>");
+        let _ = writeln!(
+            out,
+            "<path fill=\"{colour}\" opacity=\"0.45\" d=\"{faint}\"/>"
+        );
     }
     if !lines.is_empty() {
         let wide = THIN * 2.0;

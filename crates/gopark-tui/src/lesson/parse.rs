@@ -185,7 +185,7 @@ impl Reader {
         self.in_chapter("say")?;
         let (trigger, words) = split_say(&block.text)?;
         let trigger = Trigger::parse(trigger)?;
-        let text = Template::parse(words, &trigger.facts())?;
+        let text = Template::parse(words, trigger.facts())?;
         if text.is_empty() {
             return Err("nothing is said here".to_owned());
         }
@@ -219,10 +219,10 @@ impl Reader {
             .rsplit_once("=>")
             .ok_or("an answer says when it is right: text => condition")?;
         let names = trigger.facts();
-        let text = Template::parse(text.trim(), &names)?;
+        let text = Template::parse(text.trim(), names)?;
         let right = match right.trim() {
             "otherwise" => Conditions::default(),
-            right => Conditions::parse(right, &names)?,
+            right => Conditions::parse(right, names)?,
         };
         asking.choices.push(Choice { text, right });
         if n == wanted { Ok(()) } else { Err(format!("this answer is number {wanted}, not {n}")) }
@@ -234,7 +234,7 @@ impl Reader {
         if asking.why.is_some() {
             return Err("a question has one why:".to_owned());
         }
-        asking.why = Some(Template::parse(&block.text, &trigger.facts())?);
+        asking.why = Some(Template::parse(&block.text, trigger.facts())?);
         Ok(())
     }
 
@@ -253,10 +253,10 @@ impl Reader {
             paragraph(&mut self.lesson.intro, &block.text);
             return Ok(());
         };
-        let names = chapter.when.as_ref().map_or(Vec::new(), Trigger::facts);
-        Template::parse(&block.text, &names)?;
+        let names = chapter.when.as_ref().map_or(&[][..], Trigger::facts);
+        Template::parse(&block.text, names)?;
         paragraph(&mut self.words, &block.text);
-        chapter.text = Template::parse(&self.words, &names)?;
+        chapter.text = Template::parse(&self.words, names)?;
         Ok(())
     }
 
@@ -264,10 +264,11 @@ impl Reader {
     fn end_question(&mut self) {
         let Some(asking) = self.asking.take() else { return };
         let line = asking.line;
-        match asking.whole() {
-            Ok(ask) => self.lesson.chapters.last_mut().into_iter().for_each(|c| c.asks.push(ask)),
-            Err(Some(message)) => self.wrong(line, message),
-            Err(None) => {}
+        match (asking.whole(), self.lesson.chapters.last_mut()) {
+            (Ok(ask), Some(chapter)) => chapter.asks.push(ask),
+            // A question stands in a chapter: that was seen when it began.
+            (Ok(_), None) | (Err(None), _) => {}
+            (Err(Some(message)), _) => self.wrong(line, message),
         }
     }
 
@@ -298,7 +299,7 @@ impl Asking {
         if self.text.is_empty() {
             return Err(Some("the question has no words".to_owned()));
         }
-        let text = Template::parse(&self.text.join("\n"), &trigger.facts()).map_err(Some)?;
+        let text = Template::parse(&self.text.join("\n"), trigger.facts()).map_err(Some)?;
         if !CHOICES.contains(&self.choices.len()) {
             let (few, many) = (CHOICES.start(), CHOICES.end());
             let n = self.choices.len();

@@ -12,7 +12,7 @@ use super::Lesson;
 use super::trigger::{Trigger, What};
 
 /// Words that are said every time are remembered this often.
-const REMEMBERED: usize = 1 << 16;
+const REMEMBERED: usize = 1 << 18;
 
 /// Where a chapter begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -205,6 +205,12 @@ impl Track {
     #[must_use]
     pub fn prev_chapter(&self, at: u64) -> Option<Begin> {
         self.begins.iter().rev().copied().find(|begin| begin.at < at)
+    }
+
+    /// What has been said.
+    #[must_use]
+    pub fn said(&self) -> &[Said] {
+        &self.said
     }
 
     /// What was said last of the records before `at`.

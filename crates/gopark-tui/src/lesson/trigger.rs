@@ -34,8 +34,10 @@ pub struct Trigger {
     pub nth: u32,
     /// What must hold of its facts.
     pub conditions: Conditions,
-    /// Its row in the table.
-    spec: &'static Spec,
+    /// The name of the event or rule.
+    name: &'static str,
+    /// The names of its facts.
+    facts: Vec<&'static str>,
 }
 
 /// Conditions that must all hold. None at all hold always.
@@ -92,26 +94,27 @@ impl Trigger {
             }
             _ => 1,
         };
-        let mut trigger = Self { what, nth, conditions: Conditions::default(), spec };
-        if lexer.take_word("where")? {
-            trigger.conditions = Conditions::read(lexer, &trigger.facts())?;
-        }
-        Ok(trigger)
+        let facts = match what {
+            What::Event(_) => facts::names_of_event(spec),
+            What::Rule(_) => facts::names_of_rule(spec),
+        };
+        let conditions = match lexer.take_word("where")? {
+            true => Conditions::read(lexer, &facts)?,
+            false => Conditions::default(),
+        };
+        Ok(Self { what, nth, conditions, name: spec.name, facts })
     }
 
     /// The name of its event or rule.
     #[must_use]
     pub fn name(&self) -> &'static str {
-        self.spec.name
+        self.name
     }
 
     /// The names of the facts it can be asked for.
     #[must_use]
-    pub fn facts(&self) -> Vec<&'static str> {
-        match self.what {
-            What::Event(_) => facts::names_of_event(self.spec),
-            What::Rule(_) => facts::names_of_rule(self.spec),
-        }
+    pub fn facts(&self) -> &[&'static str] {
+        &self.facts
     }
 
     /// The facts of a record it matches.

@@ -21,6 +21,8 @@ const TRAIN: usize = 8;
 const ENGINE: usize = 3;
 /// How long after one token the next starts, of the time all have.
 const STAGGER: f32 = 0.12;
+/// The least time a token takes, of the time the longest way takes.
+const SHORTEST: f32 = 0.35;
 /// Cells of the trail.
 const TAIL: u32 = 4;
 
@@ -39,8 +41,21 @@ pub(super) struct Flight {
 }
 
 impl Flight {
-    /// "(7) P2 ► P1", for who wants no motion.
-    pub(super) fn in_words(&self) -> Option<String> {
+    /// The way from where it was to where it goes; none if it ends.
+    fn route(&self, pen: &Pen<'_>) -> Option<Route> {
+        let w = width(&self.text);
+        let centred = |rect: Rect| {
+            let x = (rect.x + rect.width / 2).saturating_sub(w / 2).max(pen.buf.area.x);
+            Position::new(x, rect.y)
+        };
+        let to = self.to?;
+        let from = self.from.unwrap_or(to);
+        let (from, to) = (centred(from), centred(to));
+        Some(Route::new(from, to, &pen.marks.gutters, pen.marks.corridor))
+    }
+
+    /// "ring of P2 ► ring of P1"; none for a thread.
+    fn way(&self) -> Option<String> {
         let place = |spot: Spot| match spot {
             Spot::Slot(p) => format!("slot of {p}"),
             Spot::Ring(p) => format!("ring of {p}"),
@@ -53,8 +68,18 @@ impl Flight {
         let (from, to) = self.spots;
         let from = from.map_or("new".to_owned(), place);
         let to = to.map_or("ends".to_owned(), place);
-        (self.spots != (None, None)).then(|| format!("{} {from} ► {to}", self.text))
+        (self.spots != (None, None)).then(|| format!("{from} ► {to}"))
     }
+}
+
+/// "(31)(32) ring of P2 ► ring of P1", one for all that go the same way, for who wants no motion.
+pub(super) fn in_words(flights: &[Flight]) -> Vec<String> {
+    let ways = flights.chunk_by(|a, b| a.spots == b.spots);
+    let words = ways.filter_map(|group| {
+        let tokens: String = group.iter().map(|f| f.text.as_str()).collect();
+        group.first()?.way().map(|way| format!("{tokens} {way}"))
+    });
+    words.collect()
 }
 
 /// The goroutines that records speak of, each once, in their order.
@@ -125,12 +150,7 @@ pub(super) fn flights(
 }
 
 /// The goroutines whose place has changed.
-fn goroutines(
-    before: &Stage<'_>,
-    after: &Stage<'_>,
-    starts: &Marks,
-    ends: &Marks,
-) -> Vec<Flight> {
+fn goroutines(before: &Stage<'_>, after: &Stage<'_>, starts: &Marks, ends: &Marks) -> Vec<Flight> {
     let mut flights = Vec::new();
     for g in touched(before.scene.moving) {
         let (was, is) = (before.world.g(g), after.world.g(g));
@@ -162,7 +182,7 @@ fn maker(g: Option<&Goroutine>, marks: &Marks) -> Option<Rect> {
 fn machines(before: &World, after: &World, starts: &Marks, ends: &Marks) -> Vec<Flight> {
     let mut flights = Vec::new();
     for m in after.ms() {
-        let old = before.ms().iter().find(|old| old.id == m.id);
+        let old = before.m(m.id);
         if old.is_some_and(|old| old.p == m.p && old.next_p == m.next_p) {
             continue;
         }
@@ -173,7 +193,13 @@ fn machines(before: &World, after: &World, starts: &Marks, ends: &Marks) -> Vec<
         });
         let to = ends.ms.get(&m.id).copied();
         if from != to && to.is_some() {
-            flights.push(Flight { text: triangle(m.id), ink: Ink::Text, from, to, spots: (None, None) });
+            flights.push(Flight {
+                text: triangle(m.id),
+                ink: Ink::Text,
+                from,
+                to,
+                spots: (None, None),
+            });
         }
     }
     flights
@@ -199,8 +225,15 @@ fn trains(flights: Vec<Flight>) -> Vec<Flight> {
 pub(super) fn draw(flights: &[Flight], part: f32, pen: &mut Pen<'_>) {
     let n = flights.len().max(1) as f32;
     let stagger = STAGGER.min(0.6 / n);
-    let each = 1.0 - stagger * (n - 1.0);
-    let clock = |i: usize| ((part - stagger * i as f32) / each).clamp(0.0, 1.0);
+    let most = 1.0 - stagger * (n - 1.0);
+    let routes: Vec<Option<Route>> = flights.iter().map(|f| f.route(pen)).collect();
+    let longest = routes.iter().flatten().map(Route::length).max().unwrap_or(1).max(1);
+    // A short way takes less time, so that a token does not overtake the one before it.
+    let takes = |i: usize| {
+        let length = routes[i].as_ref().map_or(longest, Route::length);
+        most * (length as f32 / longest as f32).clamp(SHORTEST, 1.0)
+    };
+    let clock = |i: usize| ((part - stagger * i as f32) / takes(i)).clamp(0.0, 1.0);
     // Grounds first, so that no ghost hides a token on its way.
     for (i, flight) in flights.iter().enumerate() {
         if clock(i) > 0.0 {
@@ -211,14 +244,16 @@ pub(super) fn draw(flights: &[Flight], part: f32, pen: &mut Pen<'_>) {
     for (i, flight) in flights.iter().enumerate().rev() {
         let t = clock(i);
         if t > 0.0 {
-            sprite(flight, ease(t), pen);
+            sprite(flight, routes[i].as_ref(), ease(t), pen);
         }
     }
 }
 
 /// What is left of a token where it was.
 fn ghost(flight: &Flight, pen: &mut Pen<'_>) {
-    let (Some(from), Some(_)) = (flight.from, flight.to) else { return };
+    let (Some(from), Some(_)) = (flight.from, flight.to) else {
+        return;
+    };
     // A new goroutine leaves nothing: its source is its maker.
     if flight.spots.0.is_none() && flight.ink != Ink::Text {
         return;
@@ -239,27 +274,25 @@ fn outline(flight: &Flight, pen: &mut Pen<'_>) {
 }
 
 /// The token itself, with its trail.
-fn sprite(flight: &Flight, part: f32, pen: &mut Pen<'_>) {
+fn sprite(flight: &Flight, route: Option<&Route>, part: f32, pen: &mut Pen<'_>) {
     let w = width(&flight.text);
-    let centred = |rect: Rect| {
-        let x = (rect.x + rect.width / 2).saturating_sub(w / 2).max(pen.buf.area.x);
-        Position::new(x, rect.y)
-    };
     let style = pen.bold(flight.ink);
-    let (from, to) = match (flight.from, flight.to) {
-        (Some(from), Some(to)) => (centred(from), centred(to)),
-        (Some(from), None) => {
+    let Some(route) = route else {
+        if let Some(from) = flight.from {
             restyle(from, pen.ink(Ink::Dead), pen);
-            return;
         }
-        (None, Some(to)) => (centred(to), centred(to)),
-        (None, None) => return,
+        return;
     };
-    let route = Route::new(from, to, &pen.marks.gutters, pen.marks.corridor);
-    for (i, at) in route.trail(part, TAIL).into_iter().enumerate() {
+    // What has arrived leaves no trail, and takes the place of what was there.
+    let arrived = part >= 1.0;
+    if let (true, Some(to)) = (arrived, flight.to) {
+        pen.clear(to, Ink::Text);
+    }
+    let tail = if arrived { 0 } else { TAIL };
+    for (i, at) in route.trail(part, tail).into_iter().enumerate() {
         let at = Position::new(at.x + w / 2, at.y);
-        let cell = Rect::new(at.x, at.y, 1, 1);
-        if blank(cell, pen) {
+        let around = Rect::new(at.x.saturating_sub(1), at.y, 3, 1);
+        if blank(around, pen) {
             let style = pen.theme.faded(flight.ink, 0.25 + 0.15 * i as f32);
             pen.put(at.x, at.y, 1, TRAIL, style);
         }
@@ -269,10 +302,10 @@ fn sprite(flight: &Flight, part: f32, pen: &mut Pen<'_>) {
     pen.put(x, at.y, w, &flight.text, style);
 }
 
-/// Whether nothing is drawn on `rect`.
+/// Whether nothing is drawn on `rect` but trails.
 fn blank(rect: Rect, pen: &Pen<'_>) -> bool {
     let cells = (rect.left()..rect.right()).filter_map(|x| pen.buf.cell((x, rect.y)));
-    cells.into_iter().all(|cell| cell.symbol() == " ")
+    cells.into_iter().all(|cell| cell.symbol() == " " || cell.symbol() == TRAIL)
 }
 
 /// Gives what is drawn on `rect` another style.

@@ -16,6 +16,24 @@ impl Route {
         gutters: &[u16],
         corridor: Option<u16>,
     ) -> Self {
+        let around = Self::along_gutters(from, to, gutters, corridor);
+        // Within a card the way round would be a detour.
+        let bend = if to.y > from.y { (to.x, from.y) } else { (from.x, to.y) };
+        let direct = Self::through(vec![from, bend.into(), to]);
+        if 2 * direct.length() < around.length() { direct } else { around }
+    }
+
+    fn through(mut corners: Vec<Position>) -> Self {
+        corners.dedup();
+        Self { corners }
+    }
+
+    fn along_gutters(
+        from: Position,
+        to: Position,
+        gutters: &[u16],
+        corridor: Option<u16>,
+    ) -> Self {
         let mut corners = vec![from];
         match (Self::shared(from, to, gutters), corridor) {
             (Some((gutter, detour)), corridor) if detour <= 2 || corridor.is_none() => {
@@ -38,8 +56,7 @@ impl Route {
             _ => corners.push(Position::new(to.x, from.y)),
         }
         corners.push(to);
-        corners.dedup();
-        Self { corners }
+        Self::through(corners)
     }
 
     /// The gutter that costs both ends the fewest rows, and how many that are.
@@ -49,7 +66,7 @@ impl Route {
     }
 
     /// Its length in columns; a row is about as high as two columns are wide.
-    fn length(&self) -> u32 {
+    pub(super) fn length(&self) -> u32 {
         self.corners.windows(2).map(|leg| Self::leg(leg[0], leg[1])).sum()
     }
 
@@ -125,6 +142,12 @@ mod tests {
         let route = Route::new((50, 8).into(), (9, 2).into(), &[3, 5, 7], Some(33));
         assert!(route.corners.contains(&(33, 7).into()), "{route:?}");
         assert!(route.corners.contains(&(33, 3).into()), "{route:?}");
+    }
+
+    #[test]
+    fn within_a_card_the_way_is_short() {
+        let route = Route::new((8, 11).into(), (14, 13).into(), &[5, 19], None);
+        assert_eq!(route.corners, [(8, 11), (14, 11), (14, 13)].map(Position::from));
     }
 
     #[test]

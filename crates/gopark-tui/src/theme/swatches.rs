@@ -23,7 +23,11 @@ pub struct Swatch {
 /// `0xRRGGBB`, its index and its name.
 const fn swatch(hex: u32, indexed: u8, named: Color) -> Swatch {
     let rgb = [(hex >> 16) as u8, (hex >> 8) as u8, hex as u8];
-    Swatch { rgb, indexed, named }
+    Swatch {
+        rgb,
+        indexed,
+        named,
+    }
 }
 
 /// In the order of [`Ink::ALL`].
@@ -98,7 +102,7 @@ impl Palette {
             (Self::Dark, Ground::Bar) => (0x1C242D, 235, Color::Black),
             (Self::Dark, Ground::Overlay) => (0x171E26, 234, Color::Black),
             (Self::Light, Ground::Bar) => (0xE9EEF3, 255, Color::White),
-            (Self::Light, Ground::Overlay) => (0xF5F7FA, 255, Color::White),
+            (Self::Light, Ground::Overlay) => (0xFFFFFF, 231, Color::White),
             (Self::HighContrast, _) => (0x000000, 16, Color::Black),
         };
         Some(swatch(hex, indexed, named))

@@ -14,13 +14,7 @@ pub(super) fn box_width(label: &str) -> u16 {
 }
 
 /// A goroutine as a rounded box; its token is the label within.
-pub(super) fn g_box(
-    stage: &Stage<'_>,
-    g: GId,
-    label: &str,
-    (x, y): (u16, u16),
-    pen: &mut Pen<'_>,
-) {
+pub(super) fn g_box(stage: &Stage<'_>, g: GId, label: &str, (x, y): (u16, u16), pen: &mut Pen<'_>) {
     let style = stage.g_style(g, pen);
     let w = box_width(label);
     let flat = "─".repeat(usize::from(w.saturating_sub(2)));
@@ -52,12 +46,7 @@ pub(super) fn m_triangle(
 }
 
 /// The global queue as a row of boxes.
-pub(super) fn queue(
-    stage: &Stage<'_>,
-    queue: &Queue,
-    row: Rect,
-    pen: &mut Pen<'_>,
-) {
+pub(super) fn queue(stage: &Stage<'_>, queue: &Queue, row: Rect, pen: &mut Pen<'_>) {
     let keep = 12 + 1 + width(&queue.total.to_string());
     let mut x = row.x;
     let mut shown = 0;

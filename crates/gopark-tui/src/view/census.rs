@@ -168,11 +168,11 @@ impl<'w> Census<'w> {
     /// The members of a group in the order they will be served, if there is one.
     pub(crate) fn served(world: &World, key: Key, members: &[GId]) -> Queue {
         match key {
-            Key::Lock(id) => match world.locks().find(|l| l.id == id) {
+            Key::Lock(id) => match world.lock(id) {
                 Some(lock) => Queue::ordered(lock.waiters.iter().copied(), members),
                 None => Queue::plain(members),
             },
-            Key::Wg(id) => match world.wgs().find(|w| w.id == id) {
+            Key::Wg(id) => match world.wg(id) {
                 Some(wg) => Queue::ordered(wg.waiters.iter().copied(), members),
                 None => Queue::plain(members),
             },
@@ -188,7 +188,7 @@ impl<'w> Census<'w> {
             matches!(why, Some(WaitReason::ChanSend | WaitReason::ChanSendDurable))
         };
         let (senders, receivers): (Vec<GId>, Vec<GId>) = members.iter().partition(|g| sends(g));
-        match world.chans().find(|c| c.id == chan) {
+        match world.chan(chan) {
             Some(c) => (
                 Queue::ordered(c.recvq.iter().copied(), &receivers),
                 Queue::ordered(c.sendq.iter().copied(), &senders),
@@ -238,7 +238,7 @@ impl Buckets {
     }
 
     fn lane<'w>(&mut self, world: &'w World, p: &'w Processor) -> Lane<'w> {
-        let owner = p.m.and_then(|id| world.ms().iter().find(|m| m.id == id));
+        let owner = p.m.and_then(|id| world.m(id));
         let promised = || world.ms().iter().find(|m| m.next_p == Some(p.id) && m.p.is_none());
         let m = owner.or_else(promised);
         let slot = self.slots.remove(&p.id).unwrap_or_default();

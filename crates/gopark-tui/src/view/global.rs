@@ -12,11 +12,7 @@ use crate::theme::Ink;
 const HEAD_FIRST: &str = "looked at every 61st tick, and when a P has nothing else";
 
 /// Draws the global queue as high as `area` is: a line, a box, or a box of big tokens.
-pub(crate) fn render(
-    stage: &Stage<'_>,
-    area: Rect,
-    pen: &mut Pen<'_>,
-) {
+pub(crate) fn render(stage: &Stage<'_>, area: Rect, pen: &mut Pen<'_>) {
     if area.height < 3 {
         line(stage, area, pen);
         return;
@@ -42,24 +38,14 @@ fn newest_width(row: u16) -> u16 {
 }
 
 /// The arrow that says where the newest is.
-pub(super) fn say_newest(
-    total: usize,
-    x: u16,
-    y: u16,
-    room: u16,
-    pen: &mut Pen<'_>,
-) {
+pub(super) fn say_newest(total: usize, x: u16, y: u16, room: u16, pen: &mut Pen<'_>) {
     if total > 1 && room > 0 {
         pen.put(x + 1, y, room, "◄── newest", pen.ink(Ink::Label));
     }
 }
 
 /// The queue in one row.
-fn line(
-    stage: &Stage<'_>,
-    area: Rect,
-    pen: &mut Pen<'_>,
-) {
+fn line(stage: &Stage<'_>, area: Rect, pen: &mut Pen<'_>) {
     let queue = &stage.census.global;
     let label = format!(" global {} ", queue.total);
     let style = pen.bold(Ink::Accent);

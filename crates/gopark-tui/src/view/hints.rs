@@ -16,7 +16,13 @@ pub(crate) fn render(stage: &Stage<'_>, row: Rect, pen: &mut Pen<'_>) {
     if let Some(notice) = stage.scene.notice {
         let help = hints.iter().find(|h| h.key == "?").map_or(0, columns);
         let room = row.width.saturating_sub(help + 3);
-        x = pen.put(x, row.y, room, &format!(" {} ", cut(notice, room.saturating_sub(2))), pen.ink(Ink::Waiting));
+        x = pen.put(
+            x,
+            row.y,
+            room,
+            &format!(" {} ", cut(notice, room.saturating_sub(2))),
+            pen.ink(Ink::Waiting),
+        );
     }
     for i in fitting(hints, row.right().saturating_sub(x)) {
         let hint = &hints[i];

@@ -16,7 +16,9 @@ type Fact = (&'static str, String);
 
 /// Draws the selected thing.
 pub(crate) fn render(stage: &Stage<'_>, area: Rect, pen: &mut Pen<'_>) {
-    let Some(selected) = stage.scene.selected else { return };
+    let Some(selected) = stage.scene.selected else {
+        return;
+    };
     let world = stage.world;
     let (title, facts) = match selected {
         Selected::G(g) => (g.to_string(), goroutine(world, g)),
@@ -104,7 +106,9 @@ fn times(n: u32) -> String {
 }
 
 fn machine(world: &World, id: MId) -> Vec<Fact> {
-    let Some(m) = world.ms().iter().find(|m| m.id == id) else { return Vec::new() };
+    let Some(m) = world.m(id) else {
+        return Vec::new();
+    };
     let state = match m.status {
         MStatus::Starting => "starting",
         MStatus::Running => "running",
@@ -132,7 +136,9 @@ fn machine(world: &World, id: MId) -> Vec<Fact> {
 }
 
 fn processor(world: &World, id: PId) -> Vec<Fact> {
-    let Some(p) = world.ps().iter().find(|p| p.id == id) else { return Vec::new() };
+    let Some(p) = world.p(id) else {
+        return Vec::new();
+    };
     let state = match p.status {
         PStatus::Idle => "idle",
         PStatus::Running => "running",
@@ -154,7 +160,7 @@ fn processor(world: &World, id: PId) -> Vec<Fact> {
 
 fn object(world: &World, obj: Obj) -> Vec<Fact> {
     match obj {
-        Obj::Chan(id) => match world.chans().find(|c| c.id == id) {
+        Obj::Chan(id) => match world.chan(id) {
             Some(c) => vec![
                 ("buffer", format!("{} {} of {}", buffer(c.len, c.cap), c.len, c.cap)),
                 ("closed", if c.closed { "yes" } else { "no" }.to_owned()),
@@ -163,7 +169,7 @@ fn object(world: &World, obj: Obj) -> Vec<Fact> {
             ],
             None => Vec::new(),
         },
-        Obj::Lock(id) => match world.locks().find(|l| l.id == id) {
+        Obj::Lock(id) => match world.lock(id) {
             Some(l) => vec![
                 ("owner", l.owner.map_or("none".to_owned(), |g| g.to_string())),
                 ("readers", l.readers.to_string()),
@@ -172,7 +178,7 @@ fn object(world: &World, obj: Obj) -> Vec<Fact> {
             ],
             None => Vec::new(),
         },
-        Obj::Wg(id) => match world.wgs().find(|w| w.id == id) {
+        Obj::Wg(id) => match world.wg(id) {
             Some(w) => vec![("counter", w.counter.to_string()), ("waiters", list(&w.waiters))],
             None => Vec::new(),
         },

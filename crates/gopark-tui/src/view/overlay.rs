@@ -14,7 +14,7 @@ pub(crate) fn render(stage: &Stage<'_>, area: Rect, pen: &mut Pen<'_>) {
     let scene = stage.scene;
     match &scene.overlay {
         Overlay::None => return,
-        Overlay::Menu(card) => menu(card, scene.hints.as_slice(), area, pen),
+        Overlay::Menu(card) => menu(stage, card, area, pen),
         Overlay::Help => {
             dim(area, pen);
             help(&scene.help, &scene.hints, area, pen);
@@ -52,22 +52,11 @@ fn inset(area: Rect, x: u16, y: u16) -> Rect {
 }
 
 /// A box for `columns` x `rows` of content in the middle of `area`, cleared.
-fn card(
-    area: Rect,
-    columns: u16,
-    rows: u16,
-    captions: Captions<'_>,
-    pen: &mut Pen<'_>,
-) -> Rect {
+fn card(area: Rect, columns: u16, rows: u16, captions: Captions<'_>, pen: &mut Pen<'_>) -> Rect {
     pen.ground = Ground::Overlay;
     let w = (columns + 4).min(area.width);
     let h = (rows + 2).min(area.height);
-    let part = Rect::new(
-        area.x + (area.width - w) / 2,
-        area.y + (area.height - h) / 2,
-        w,
-        h,
-    );
+    let part = Rect::new(area.x + (area.width - w) / 2, area.y + (area.height - h) / 2, w, h);
     pen.clear(part, Ink::Text);
     let inner = pen.frame(part, captions);
     Rect { x: inner.x + 1, width: inner.width.saturating_sub(2), ..inner }
@@ -85,18 +74,21 @@ fn help(sections: &[(String, Vec<KeyHint>)], now: &[KeyHint], area: Rect, pen: &
     let hints = || sections.iter().flat_map(|(_, hints)| hints);
     let key = hints().map(|h| width(&h.key)).max().unwrap_or(0);
     let does = hints().map(|h| width(&h.does)).max().unwrap_or(0);
-    let column = key + 2 + does;
-    let lines: u16 = sections.iter().map(|(_, hints)| hints.len() as u16 + 2).sum();
     let room = area.height.saturating_sub(4).max(1);
-    let fit = ((area.width.saturating_sub(4) + 3) / (column + 3)).max(1);
-    let columns = lines.div_ceil(room).clamp(1, fit);
-    let rows = fill(sections, columns, room).0;
-    let captions = Captions { title: "keys", foot: "esc closes", loud: true, ..Captions::default() };
-    let inner = card(area, columns * (column + 3) - 3, rows, captions, pen);
-    for (at, line) in fill(sections, columns, inner.height).1 {
-        let x = inner.x + at.0 * (column + 3);
-        let y = inner.y + at.1;
-        let room = inner.right().saturating_sub(x);
+    let across = area.width.saturating_sub(4) + GUTTER;
+    // As few columns as hold all keys; what the keys do is cut before a key is left out.
+    let most = (across / (key + 14 + GUTTER)).max(1);
+    let holds = |columns: &u16| fill(sections, *columns, room).len() == total(sections);
+    let columns = (1..most).find(holds).unwrap_or(most);
+    let column = (key + 2 + does).min((across / columns).saturating_sub(GUTTER));
+    let placed = fill(sections, columns, room);
+    let rows = placed.iter().map(|at| at.row + 1).max().unwrap_or(0);
+    let captions =
+        Captions { title: "keys", foot: "esc closes", loud: true, ..Captions::default() };
+    let inner = card(area, columns * (column + GUTTER) - GUTTER, rows, captions, pen);
+    for Placed { column: at, row, line } in placed {
+        let (x, y) = (inner.x + at * (column + GUTTER), inner.y + row);
+        let room = column.min(inner.right().saturating_sub(x));
         match line {
             Line::Section(title) => {
                 pen.put(x, y, room, title, pen.bold(Ink::Strong));
@@ -110,43 +102,52 @@ fn help(sections: &[(String, Vec<KeyHint>)], now: &[KeyHint], area: Rect, pen: &
     }
 }
 
+/// Columns between two columns of the help.
+const GUTTER: u16 = 3;
+
+/// How many lines the help has.
+fn total(sections: &[(String, Vec<KeyHint>)]) -> usize {
+    sections.iter().map(|(_, hints)| hints.len() + 1).sum()
+}
+
+/// A line of the help in its place.
+struct Placed<'h> {
+    column: u16,
+    row: u16,
+    line: Line<'h>,
+}
+
 /// A line of the help.
 enum Line<'h> {
     Section(&'h str),
     Key(&'h KeyHint),
 }
 
-/// Each line of the help with its (column, row), and how many rows are used.
-fn fill(
-    sections: &[(String, Vec<KeyHint>)],
-    columns: u16,
-    room: u16,
-) -> (u16, Vec<((u16, u16), Line<'_>)>) {
+/// The lines of the help that find room in `columns` of `room` rows.
+fn fill(sections: &[(String, Vec<KeyHint>)], columns: u16, room: u16) -> Vec<Placed<'_>> {
     let lines: u16 = sections.iter().map(|(_, hints)| hints.len() as u16 + 2).sum();
     // As even as sections allow, never more than there is room for.
     let even = lines.div_ceil(columns.max(1)).min(room);
-    let (mut column, mut y, mut used) = (0, 0, 0);
+    let (mut column, mut row) = (0, 0);
     let mut placed = Vec::new();
     for (title, hints) in sections {
         let need = hints.len() as u16 + 1;
-        if y > 0 && y + need > even.max(1) && column + 1 < columns {
-            (column, y) = (column + 1, 0);
+        if row > 0 && row + need > even.max(1) && column + 1 < columns {
+            (column, row) = (column + 1, 0);
         }
-        placed.push(((column, y), Line::Section(title)));
-        y += 1;
-        for hint in hints {
-            if y >= room && column + 1 < columns {
-                (column, y) = (column + 1, 0);
+        let lines = std::iter::once(Line::Section(title)).chain(hints.iter().map(Line::Key));
+        for line in lines {
+            if row >= room && column + 1 < columns {
+                (column, row) = (column + 1, 0);
             }
-            if y < room {
-                placed.push(((column, y), Line::Key(hint)));
+            if row < room {
+                placed.push(Placed { column, row, line });
             }
-            y += 1;
+            row += 1;
         }
-        used = used.max(y);
-        y += 1;
+        row += 1;
     }
-    (used.min(room), placed)
+    placed
 }
 
 /// What each glyph means.
@@ -159,40 +160,66 @@ fn legend(area: Rect, pen: &mut Pen<'_>) {
         ("+12".to_owned(), Ink::Label, "twelve more goroutines that find no room"),
         (String::new(), Ink::Text, ""),
         (pen.theme.glyph(Ink::Running).to_owned(), Ink::Running, "running: on an M that has a P"),
-        (pen.theme.glyph(Ink::Runnable).to_owned(), Ink::Runnable, "runnable: in a slot, a ring or the global queue"),
-        (pen.theme.glyph(Ink::Waiting).to_owned(), Ink::Waiting, "waiting: parked until somebody makes it ready"),
-        (pen.theme.glyph(Ink::Syscall).to_owned(), Ink::Syscall, "in a system call, or held: its M goes with it"),
-        (pen.theme.glyph(Ink::Netpoll).to_owned(), Ink::Netpoll, "waiting for I/O: the poller will wake it"),
+        (
+            pen.theme.glyph(Ink::Runnable).to_owned(),
+            Ink::Runnable,
+            "runnable: in a slot, a ring or the global queue",
+        ),
+        (
+            pen.theme.glyph(Ink::Waiting).to_owned(),
+            Ink::Waiting,
+            "waiting: parked until somebody makes it ready",
+        ),
+        (
+            pen.theme.glyph(Ink::Syscall).to_owned(),
+            Ink::Syscall,
+            "in a system call, or held: its M goes with it",
+        ),
+        (
+            pen.theme.glyph(Ink::Netpoll).to_owned(),
+            Ink::Netpoll,
+            "waiting for I/O: the poller will wake it",
+        ),
         (pen.theme.glyph(Ink::Dead).to_owned(), Ink::Dead, "dead"),
         (String::new(), Ink::Text, ""),
         ("slot".to_owned(), Ink::Label, "runs next on this P, in the same time slice"),
         ("ring".to_owned(), Ink::Label, "the queue of this P: 256, oldest first"),
         ("global".to_owned(), Ink::Label, "the queue of all Ps: every 61st tick, or when empty"),
-        (format!("{FULL}{FULL}{FULL}{EMPTY}{EMPTY}"), Ink::Running, "how much of its 10 ms slice is used"),
-        (format!("[{0}{0}{1}{1}]", value[0], value[1]), Ink::Text, "the buffer of a channel: two of four"),
+        (
+            format!("{FULL}{FULL}{FULL}{EMPTY}{EMPTY}"),
+            Ink::Running,
+            "how much of its 10 ms slice is used",
+        ),
+        (
+            format!("[{0}{0}{1}{1}]", value[0], value[1]),
+            Ink::Text,
+            "the buffer of a channel: two of four",
+        ),
         ("recvq".to_owned(), Ink::Label, "who waits to receive; sendq: to send"),
     ];
     let columns = rows.iter().map(|(_, _, text)| width(text)).max().unwrap_or(0) + 10;
-    let captions = Captions { title: "legend", foot: "esc closes", loud: true, ..Captions::default() };
+    let captions =
+        Captions { title: "legend", foot: "esc closes", loud: true, ..Captions::default() };
     let short = area.height < rows.len() as u16 + 2;
     let shown = || rows.iter().filter(|(sign, _, _)| !short || !sign.is_empty());
     let inner = card(area, columns, shown().count() as u16, captions, pen);
     for (y, (sign, ink, text)) in (inner.y..inner.bottom()).zip(shown()) {
-        pen.put(inner.x, y, 8, sign, pen.ink(*ink));
+        // A bar is no token: it is not reversed where there is no colour.
+        let style = pen.ink(*ink);
+        let bar = sign.starts_with(FULL);
+        let style = if bar { style.remove_modifier(Modifier::REVERSED) } else { style };
+        pen.put(inner.x, y, 8, sign, style);
         let room = inner.width.saturating_sub(10);
         pen.put(inner.x + 10, y, room, text, pen.ink(Ink::Text));
     }
 }
 
 /// The head of the menu, in Go's own picture language.
-const LOGO: [(&str, &str); 3] = [
-    ("  (7)  ", "gopark"),
-    (" /M1\\  ", "a Go scheduler, in your hands"),
-    (" [P0]  ", ""),
-];
+const LOGO: [(&str, &str); 3] =
+    [("  (7)  ", "gopark"), (" /M1\\  ", "a Go scheduler, in your hands"), (" [P0]  ", "")];
 
 /// The menu of lessons: a whole page.
-fn menu(menu: &MenuCard, hints: &[KeyHint], area: Rect, pen: &mut Pen<'_>) {
+fn menu(stage: &Stage<'_>, menu: &MenuCard, area: Rect, pen: &mut Pen<'_>) {
     pen.clear(area, Ink::Text);
     let name = menu.items.iter().map(|(name, _)| width(name)).max().unwrap_or(0);
     let text = menu.items.iter().map(|(_, text)| width(text)).max().unwrap_or(0);
@@ -209,10 +236,8 @@ fn menu(menu: &MenuCard, hints: &[KeyHint], area: Rect, pen: &mut Pen<'_>) {
     }
     let list = Rect::new(x, y + 1, w, shown);
     items(menu, list, name, pen);
-    let row = Rect::new(area.x, area.bottom().saturating_sub(1), area.width, 1);
-    let hint: Vec<String> = hints.iter().map(|h| format!("{} {}", h.key, h.does)).collect();
-    let hint = hint.join("   ");
-    pen.put(middle(row, width(&hint)), row.y, row.width, &cut(&hint, row.width), pen.ink(Ink::Label));
+    let bottom = Rect::new(area.x, area.bottom().saturating_sub(1), area.width, area.height.min(1));
+    super::hints::render(stage, bottom, pen);
 }
 
 /// The lessons, scrolled so that the chosen one is seen.

@@ -182,14 +182,16 @@ pub(crate) fn middle(area: Rect, text_width: u16) -> u16 {
 /// Writes `text` at (x, y) in at most `room` columns; returns the column after it.
 fn put(buf: &mut Buffer, x: u16, y: u16, room: u16, text: &str, style: Style) -> u16 {
     let area = buf.area;
-    if y < area.top() || y >= area.bottom() || x < area.left() {
+    if y < area.top() || y >= area.bottom() || x < area.left() || x >= area.right() {
         return x;
     }
     let end = x.saturating_add(room).min(area.right());
     let mut at = x;
     for c in text.chars() {
         // Marks without a width of their own (and control characters) would shift the rest.
-        let Some(w @ 1..) = c.width().map(|w| w as u16) else { continue };
+        let Some(w @ 1..) = c.width().map(|w| w as u16) else {
+            continue;
+        };
         if at + w > end {
             break;
         }

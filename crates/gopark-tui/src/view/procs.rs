@@ -13,8 +13,8 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use super::census::{Census, Lane};
-use super::pen::Pen;
-use super::stage::{Stage, brief};
+use super::pen::{Pen, width};
+use super::stage::{Stage, brief, circle};
 use crate::layout::{Form, Plan};
 use crate::scene::Selected;
 use crate::theme::Ink;
@@ -27,11 +27,7 @@ const SLICE: Nanos = Nanos(10 * Nanos::MILLI.0);
 const RING: usize = 256;
 
 /// Draws the processors in the form of `plan`.
-pub(crate) fn render(
-    stage: &Stage<'_>,
-    plan: &Plan,
-    pen: &mut Pen<'_>,
-) {
+pub(crate) fn render(stage: &Stage<'_>, plan: &Plan, pen: &mut Pen<'_>) {
     let area = plan.procs;
     match plan.form {
         Form::Big => cards::render(stage, area, plan.columns, big::card, pen),
@@ -91,13 +87,25 @@ fn slice_text(ran: Nanos) -> (String, Ink) {
 /// The style of a processor's name.
 fn p_style(stage: &Stage<'_>, lane: &Lane<'_>, pen: &Pen<'_>) -> Style {
     let style = if at_rest(lane) { pen.ink(Ink::Label) } else { pen.bold(Ink::Accent) };
-    if stage.scene.selected == Some(Selected::P(lane.p.id)) { pen.theme.selected(style) } else { style }
+    if stage.scene.selected == Some(Selected::P(lane.p.id)) {
+        pen.theme.selected(style)
+    } else {
+        style
+    }
 }
 
 /// The name of the goroutine on a processor, if it has one.
 fn name_on<'s>(stage: &'s Stage<'_>, lane: &Lane<'_>) -> Option<&'s str> {
     let g = lane.load.on.first().or(lane.load.hand.first())?;
     stage.world.g(*g)?.name.as_deref()
+}
+
+/// Columns of the widest token that runs or stands in a slot.
+pub(crate) fn token_width(census: &Census<'_>) -> u16 {
+    longest(census, |lane| {
+        let gs = lane.load.on.iter().chain(&lane.slot.head);
+        gs.map(|g| width(&circle(*g))).max().unwrap_or(0)
+    })
 }
 
 /// The longest of the labels `label` makes of the lanes.

@@ -10,7 +10,9 @@ use crate::theme::Ink;
 
 /// Draws the question with its answers.
 pub(crate) fn render(stage: &Stage<'_>, area: Rect, pen: &mut Pen<'_>) {
-    let Some(card) = &stage.scene.question else { return };
+    let Some(card) = &stage.scene.question else {
+        return;
+    };
     let foot = match (card.chosen, card.right) {
         (_, Some(_)) => "space goes on".to_owned(),
         (Some(_), None) => "now see".to_owned(),

@@ -47,10 +47,7 @@ impl<'a> Stage<'a> {
 }
 
 /// The ink of a goroutine: its status, and whether the poller will wake it.
-pub(crate) fn ink_of(
-    status: gopark_trace::GStatus,
-    wait: Option<gopark_trace::WaitReason>,
-) -> Ink {
+pub(crate) fn ink_of(status: gopark_trace::GStatus, wait: Option<gopark_trace::WaitReason>) -> Ink {
     match (status, wait) {
         (gopark_trace::GStatus::Waiting, Some(gopark_trace::WaitReason::IoWait)) => Ink::Netpoll,
         _ => Ink::of(status),
@@ -87,12 +84,7 @@ pub(crate) fn brief(t: Nanos) -> String {
 }
 
 /// Writes the token of `g` and notes where it stands; returns the column after it.
-pub(crate) fn put_g(
-    stage: &Stage<'_>,
-    g: GId,
-    (x, y): (u16, u16),
-    pen: &mut Pen<'_>,
-) -> u16 {
+pub(crate) fn put_g(stage: &Stage<'_>, g: GId, (x, y): (u16, u16), pen: &mut Pen<'_>) -> u16 {
     let text = circle(g);
     let end = pen.put(x, y, u16::MAX, &text, stage.g_style(g, pen));
     pen.marks.token(g, Rect::new(x, y, end.saturating_sub(x), 1));
@@ -126,16 +118,24 @@ pub(crate) struct Flow {
     pub(crate) spot: Spot,
 }
 
+/// Where the tokens of a queue stand.
+#[derive(Debug)]
+struct Fit {
+    /// Those that have room.
+    tokens: Vec<(GId, u16, u16)>,
+    /// Where the "+n", or the next token, would stand.
+    end: (u16, u16),
+}
+
 impl Flow {
     /// A flow in one row.
     pub(crate) fn row(x: u16, y: u16, room: u16, spot: Spot) -> Self {
         Self { area: Rect::new(x, y, room, 1), indent: 0, gap: 0, spot }
     }
 
-    /// Where each of the first tokens stands, as many as fit beside the "+n" of the others, and
-    /// where the "+n" (or the next token) would stand.
-    fn fit(&self, queue: &Queue) -> (Vec<(GId, u16, u16)>, (u16, u16)) {
-        let mut placed: Vec<(GId, u16, u16)> = Vec::new();
+    /// Places the first tokens, as many as fit beside the "+n" of the others.
+    fn fit(&self, queue: &Queue) -> Fit {
+        let mut tokens: Vec<(GId, u16, u16)> = Vec::new();
         let (mut x, mut y) = (self.area.x + self.indent, self.area.y);
         for (i, g) in queue.head.iter().enumerate() {
             let w = width(&circle(*g));
@@ -153,10 +153,10 @@ impl Flow {
             if y >= self.area.bottom() {
                 break;
             }
-            placed.push((*g, x, y));
+            tokens.push((*g, x, y));
             x += w + self.gap;
         }
-        (placed, (x, y))
+        Fit { tokens, end: (x, y) }
     }
 
     /// Whether all of `rest`, `total` in number, fit into the row from `x` on.
@@ -176,22 +176,21 @@ impl Flow {
 
     /// How many rows the tokens need at most.
     pub(crate) fn rows(&self, queue: &Queue) -> u16 {
-        let (placed, _) = self.fit(queue);
-        placed.last().map_or(1, |(_, _, y)| y - self.area.y + 1)
+        self.fit(queue).tokens.last().map_or(1, |(_, _, y)| y - self.area.y + 1)
+    }
+
+    /// Whether all tokens find room.
+    pub(crate) fn holds(&self, queue: &Queue) -> bool {
+        self.fit(queue).tokens.len() == queue.total
     }
 
     /// Writes the tokens, and "+n" for those that find no room; returns where it ended.
-    pub(crate) fn draw(
-        &self,
-        stage: &Stage<'_>,
-        queue: &Queue,
-        pen: &mut Pen<'_>,
-    ) -> (u16, u16) {
-        let (placed, (x, y)) = self.fit(queue);
-        for (g, x, y) in &placed {
+    pub(crate) fn draw(&self, stage: &Stage<'_>, queue: &Queue, pen: &mut Pen<'_>) -> (u16, u16) {
+        let Fit { tokens, end: (x, y) } = self.fit(queue);
+        for (g, x, y) in &tokens {
             put_g(stage, *g, (*x, *y), pen);
         }
-        let rest = queue.total - placed.len();
+        let rest = queue.total - tokens.len();
         pen.marks.tail(self.spot, x.min(self.area.right().saturating_sub(3)), y);
         if rest == 0 {
             return (x, y);
@@ -206,11 +205,7 @@ fn counter_width(n: usize) -> u16 {
 }
 
 /// Writes "+n" for goroutines without a token; returns the column after it.
-pub(crate) fn put_more(
-    n: usize,
-    (x, y): (u16, u16),
-    pen: &mut Pen<'_>,
-) -> u16 {
+pub(crate) fn put_more(n: usize, (x, y): (u16, u16), pen: &mut Pen<'_>) -> u16 {
     if n == 0 {
         return x;
     }

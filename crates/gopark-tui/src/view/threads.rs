@@ -117,7 +117,13 @@ fn group(stage: &Stage<'_>, kept: &Kept<'_>, area: Rect, pen: &mut Pen<'_>) -> u
             }
             break;
         }
-        x = item(stage, thread, kept.asleep, Rect { x, y, height: 1, width: area.right().saturating_sub(x) }, pen);
+        x = item(
+            stage,
+            thread,
+            kept.asleep,
+            Rect { x, y, height: 1, width: area.right().saturating_sub(x) },
+            pen,
+        );
     }
     y - area.y + 1
 }
@@ -129,7 +135,13 @@ fn item_width(thread: &Thread<'_>) -> u16 {
 }
 
 /// A thread with what it has; returns the column after it.
-fn item(stage: &Stage<'_>, thread: &Thread<'_>, asleep: bool, area: Rect, pen: &mut Pen<'_>) -> u16 {
+fn item(
+    stage: &Stage<'_>,
+    thread: &Thread<'_>,
+    asleep: bool,
+    area: Rect,
+    pen: &mut Pen<'_>,
+) -> u16 {
     let m = thread.m.id;
     let mut x = put_m(stage, m, asleep, (area.x, area.y), pen);
     pen.marks.tail(Spot::On(m), x + 1, area.y);

@@ -12,6 +12,10 @@ use super::stage::{Flow, Stage, brief, circle, put_more};
 use crate::charset::{ROOM, VALUE};
 use crate::theme::Ink;
 
+/// In so many rows tokens stand below each other; more rows use the whole width.
+const ALIGNED: u16 = 2;
+/// Where those rows begin.
+const INDENT: u16 = 2;
 /// A buffer is drawn with at most this many cells.
 const CELLS: u32 = 8;
 
@@ -50,26 +54,20 @@ pub(crate) fn render(stage: &Stage<'_>, area: Rect, pen: &mut Pen<'_>) {
 
 /// Draws `groups` below each other, with `spare` rows for those that need more than one; returns
 /// the row after the last.
-fn draw(
-    stage: &Stage<'_>,
-    groups: &[Group],
-    area: Rect,
-    spare: usize,
-    pen: &mut Pen<'_>,
-) -> u16 {
+fn draw(stage: &Stage<'_>, groups: &[Group], area: Rect, spare: usize, pen: &mut Pen<'_>) -> u16 {
     let widest = groups.iter().map(|g| width(&g.lead)).max().unwrap_or(0);
     let tokens = area.x + widest.clamp(8, (area.width * 11 / 20).max(8)) + 1;
     let room = area.right().saturating_sub(tokens);
     let most = 1 + spare as u16;
     let needs: Vec<u16> = groups
         .iter()
-        .map(|group| one_end(group, Rect::new(tokens, area.y, room, most)).1)
+        .map(|group| one_end(group, area.x + INDENT, Rect::new(tokens, area.y, room, most)).1)
         .collect();
     let mut y = area.y;
     for (group, rows) in groups.iter().zip(share(&needs, spare)) {
         let lead = cut(&group.lead, tokens - area.x - 1);
         pen.put(area.x, y, tokens - area.x, &lead, pen.ink(Ink::Text));
-        ends(stage, group, Rect::new(tokens, y, room, rows), pen);
+        ends(stage, group, area.x + INDENT, Rect::new(tokens, y, room, rows), pen);
         y += rows;
     }
     y
@@ -92,16 +90,20 @@ fn share(needs: &[u16], mut spare: usize) -> Vec<u16> {
     }
 }
 
-/// How the tokens of a thing with one end flow in `area`, and how many rows they need.
-fn one_end(group: &Group, area: Rect) -> (Flow, u16) {
+/// How the tokens of a thing with one end flow in `area`, and how many rows they need; where they
+/// are many, their rows begin at column `left` already.
+fn one_end(group: &Group, left: u16, area: Rect) -> (Flow, u16) {
     let [(word, queue)] = &group.ends[..] else {
         return (Flow { area, indent: 0, gap: 0, spot: group.spot }, 1);
     };
     let indent = if word.is_empty() { 0 } else { width(word) + 1 };
-    let area = Rect { x: area.x + indent, width: area.width.saturating_sub(indent), ..area };
-    let flow = Flow { area, indent: 0, gap: 0, spot: group.spot };
-    let rows = flow.rows(queue);
-    (flow, rows)
+    let own = Rect { x: area.x + indent, width: area.width.saturating_sub(indent), ..area };
+    let mut flow = Flow { area: own, indent: 0, gap: 0, spot: group.spot };
+    if area.height > 1 && (flow.rows(queue) > ALIGNED || !flow.holds(queue)) {
+        let whole = Rect { x: left, width: area.right().saturating_sub(left), ..area };
+        flow = Flow { area: whole, indent: own.x.saturating_sub(left), ..flow };
+    }
+    (flow, flow.rows(queue))
 }
 
 /// Draws `groups` one after another like words, where there are more of them than rows.
@@ -164,10 +166,10 @@ fn word(stage: &Stage<'_>, group: &Group, row: Rect, pen: &mut Pen<'_>) -> u16 {
 }
 
 /// Who waits at the ends of one thing.
-fn ends(stage: &Stage<'_>, group: &Group, area: Rect, pen: &mut Pen<'_>) {
+fn ends(stage: &Stage<'_>, group: &Group, left: u16, area: Rect, pen: &mut Pen<'_>) {
     if let [(word, queue)] = &group.ends[..] {
         pen.put(area.x, area.y, area.width, word, pen.ink(Ink::Label));
-        one_end(group, area).0.draw(stage, queue, pen);
+        one_end(group, left, area).0.draw(stage, queue, pen);
         return;
     }
     // Both ends of a channel: half the row each.
@@ -215,7 +217,7 @@ fn chan_ends(
 fn lead(stage: &Stage<'_>, key: Key) -> String {
     let world = stage.world;
     match key {
-        Key::Chan(id) => match world.chans().find(|c| c.id == id) {
+        Key::Chan(id) => match world.chan(id) {
             Some(chan) => chan_lead(world, chan),
             None => named(world, Obj::Chan(id)),
         },
@@ -236,7 +238,13 @@ fn lead(stage: &Stage<'_>, key: Key) -> String {
 /// A thing by its kind and its name, or its number.
 pub(crate) fn named(world: &World, obj: Obj) -> String {
     let plain = obj.to_string();
-    match world.name_of(obj) {
+    let own = match obj {
+        Obj::Chan(id) => world.chan(id).and_then(|c| c.name.as_deref()),
+        Obj::Lock(id) => world.lock(id).and_then(|l| l.name.as_deref()),
+        Obj::Wg(id) => world.wg(id).and_then(|w| w.name.as_deref()),
+        _ => None,
+    };
+    match own.or_else(|| world.name_of(obj)) {
         Some(name) => {
             let kind = plain.rsplit_once(' ').map_or(&*plain, |(kind, _)| kind);
             format!("{kind} {name}")
@@ -272,7 +280,7 @@ pub(crate) fn buffer(len: u32, cap: u32) -> String {
 
 fn lock_lead(world: &World, id: LockId) -> String {
     let name = named(world, Obj::Lock(id));
-    match world.locks().find(|l| l.id == id) {
+    match world.lock(id) {
         Some(lock) => format!("{name}{}", held_by(lock)),
         None => name,
     }
@@ -290,7 +298,7 @@ fn held_by(lock: &Lock) -> String {
 
 fn wg_lead(world: &World, id: WgId) -> String {
     let name = named(world, Obj::Wg(id));
-    match world.wgs().find(|w| w.id == id) {
+    match world.wg(id) {
         Some(wg) => format!("{name} at {}", wg.counter),
         None => name,
     }

@@ -13,6 +13,7 @@ use gopark_trace::ring::{Stamp, Structure};
 use gopark_trace::rule::Rule;
 use gopark_trace::words::{GlobalWhy, PollMode, Queue};
 
+use super::wake::stamp_room;
 use super::{Locked, Sched, emit};
 use crate::g::Gp;
 use crate::kernel::{stamp, stamp_g};
@@ -152,7 +153,7 @@ impl<Pl: Platform> Sched<Pl> {
         let mut stamps: Vec<Stamp> = Vec::new();
         if m.recording.get() {
             ids.push(first.gid());
-            stamps.extend([locked.stamp(), stamp_g(first)]);
+            stamps.extend([locked.stamp(), stamp_g(first), stamp_room(p)]);
         }
         for _ in 1..n {
             let g = self.global_pop(locked).expect("the queue has that many");
@@ -259,6 +260,9 @@ impl<Pl: Platform> Sched<Pl> {
         let first_pos = newest.ring_pos.get();
         let mut ids: Vec<GId> = Vec::new();
         let mut stamps: Vec<Stamp> = Vec::new();
+        if m.recording.get() {
+            stamps.push(stamp_room(p));
+        }
         let mut note = |g: Gp| {
             if m.recording.get() {
                 ids.push(g.gid());

@@ -11,6 +11,7 @@ use gopark_trace::words::{EndKind, Queue, TimerKind, YieldKind};
 use lock_api::RawMutex;
 
 use super::find::Found;
+use super::wake::stamp_room;
 use super::{Ended, Sched, emit};
 use crate::g::Gp;
 use crate::kernel::{Commit, Park, Request, stamp, stamp_g};
@@ -202,13 +203,13 @@ impl<Pl: Platform> Sched<Pl> {
         g.word.switch(RUNNING, RUNNABLE);
         g.since.set(self.pl.now());
         m.curg.set(None);
-        let number = m.recording.get().then(|| stamp_g(g));
+        let numbers = m.recording.get().then(|| [stamp_g(g), stamp_room(p)]);
         let fits = p.ring.push(g);
         if m.recording.get() {
             let to = if fits { Queue::Ring(p.id) } else { Queue::Hand };
             let event = Event::GoYield { g: g.gid(), kind: YieldKind::Handoff, to };
             let rule = Rule::HandoffToOwnRing { p: p.id };
-            self.record(m, site, number.as_slice(), &mut std::iter::once((event, Some(rule))));
+            self.record(m, site, numbers.as_slice().as_flattened(), &mut std::iter::once((event, Some(rule))));
         }
         if !fits {
             self.overflow(m, p, g, site);

@@ -26,6 +26,12 @@ fn spin_stamp(change: Change) -> Stamp {
     stamp(Structure::Spin, change.number)
 }
 
+/// The stamp of a put into a ring: it comes after the takes that made room, or there would be more
+/// than 256 in it for a moment. Drawn by the owner, before the put.
+pub(super) fn stamp_room(p: &P) -> Stamp {
+    Stamp::after(Structure::Ring(p.id), p.ring.taken().into())
+}
+
 impl<Pl: Platform> Sched<Pl> {
     /// Makes a parked goroutine runnable, in the slot of the caller's P (`ready`).
     pub(super) fn ready_on(&self, m: &'static M, g: Gp, site: Option<SiteId>, rule: Option<Rule>) {
@@ -58,6 +64,7 @@ impl<Pl: Platform> Sched<Pl> {
         if recording {
             stamps.push(stamp(Structure::Slot(p.id), number));
             stamps.extend(old.map(stamp_g));
+            stamps.push(stamp_room(p));
         }
         let ring = p.ring.len() as u32;
         let kicked = old.map(|old| {
@@ -87,12 +94,12 @@ impl<Pl: Platform> Sched<Pl> {
             return self.overflow_locked(m, p, g, site, &mut locked, ring as u32);
         }
         drop(locked);
-        let number = m.recording.get().then(|| stamp_g(g));
+        let numbers = m.recording.get().then(|| [stamp_g(g), stamp_room(p)]);
         let put = p.ring.push(g);
         debug_assert!(put, "only thieves change the ring meanwhile, and they make room");
         if m.recording.get() {
             let event = Event::RingPut { p: p.id, gs: vec![g.gid()] };
-            self.record(m, site, number.as_slice(), &mut std::iter::once((event, None)));
+            self.record(m, site, numbers.as_slice().as_flattened(), &mut std::iter::once((event, None)));
         }
     }
 
@@ -249,8 +256,15 @@ impl<Pl: Platform> Sched<Pl> {
         locked.idle_ps.push(p);
         let number = p.next_event();
         self.idle_ps.store(locked.idle_ps.len() as u32, Ordering::SeqCst);
+        // It comes after the thefts that emptied its queues.
         emit!(
-            self, m, None, [locked.stamp(), stamp(Structure::P(p.id), number)],
+            self, m, None,
+            [
+                locked.stamp(),
+                stamp(Structure::P(p.id), number),
+                stamp_room(p),
+                Stamp::after(Structure::Slot(p.id), p.slot.changes().into()),
+            ],
             Event::PIdle { p: p.id }, rule
         );
     }

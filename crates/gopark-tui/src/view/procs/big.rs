@@ -15,14 +15,14 @@ use crate::view::stage::{Flow, Stage, circle};
 const BAR_ROW: u16 = 7;
 
 /// One big card.
-pub(super) fn card(
-    stage: &Stage<'_>,
-    lane: &Lane<'_>,
-    area: Rect,
-    pen: &mut Pen<'_>,
-) {
+pub(super) fn card(stage: &Stage<'_>, lane: &Lane<'_>, area: Rect, pen: &mut Pen<'_>) {
     let inner = shell(stage, lane, area, pen);
-    let row = |i: u16| Rect { x: inner.x + 1, y: inner.y + i, width: inner.width.saturating_sub(2), height: 1 };
+    let row = |i: u16| Rect {
+        x: inner.x + 1,
+        y: inner.y + i,
+        width: inner.width.saturating_sub(2),
+        height: 1,
+    };
     let label = pen.ink(Ink::Label);
     thread(stage, lane, row(0), pen);
     load(stage, lane, row(4), pen);
@@ -41,17 +41,13 @@ pub(super) fn card(
     divider(lane, area, row(BAR_ROW + 3 + named).y, &ring_title(lane, area), pen);
     let top = row(BAR_ROW + 4 + named);
     let rows = inner.bottom().saturating_sub(top.y);
-    let flow = Flow { area: Rect { height: rows, ..top }, indent: 0, gap: 1, spot: Spot::Ring(lane.p.id) };
+    let flow =
+        Flow { area: Rect { height: rows, ..top }, indent: 0, gap: 1, spot: Spot::Ring(lane.p.id) };
     flow.draw(stage, &lane.ring, pen);
 }
 
 /// The thread of a card.
-fn thread(
-    stage: &Stage<'_>,
-    lane: &Lane<'_>,
-    row: Rect,
-    pen: &mut Pen<'_>,
-) {
+fn thread(stage: &Stage<'_>, lane: &Lane<'_>, row: Rect, pen: &mut Pen<'_>) {
     let label = pen.ink(Ink::Label);
     let Some(m) = lane.m else {
         pen.put(middle(row, 13), row.y + 2, row.width, "no M attached", label);
@@ -67,12 +63,7 @@ fn thread(
 }
 
 /// What the thread of a card runs or has in hand, in three rows.
-fn load(
-    stage: &Stage<'_>,
-    lane: &Lane<'_>,
-    row: Rect,
-    pen: &mut Pen<'_>,
-) {
+fn load(stage: &Stage<'_>, lane: &Lane<'_>, row: Rect, pen: &mut Pen<'_>) {
     let Some(m) = lane.m else { return };
     let centre = row.x + row.width / 2;
     if let [g] = lane.load.on[..]
@@ -90,10 +81,9 @@ fn load(
     }
     pen.marks.tail(Spot::On(m.id), centre.saturating_sub(2), row.y + 1);
     let flow = |y, spot| Flow::row(row.x + 5, y, row.width.saturating_sub(5), spot);
-    for (i, word, gs, spot) in [
-        (0, "runs", &lane.load.on, Spot::On(m.id)),
-        (1, "hand", &lane.load.hand, Spot::Hand(m.id)),
-    ] {
+    for (i, word, gs, spot) in
+        [(0, "runs", &lane.load.on, Spot::On(m.id)), (1, "hand", &lane.load.hand, Spot::Hand(m.id))]
+    {
         if gs.is_empty() {
             continue;
         }

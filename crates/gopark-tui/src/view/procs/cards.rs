@@ -23,17 +23,10 @@ use crate::view::pen::{Captions, Pen, cut, middle, width};
 use crate::view::stage::{Flow, Stage, put_m, triangle};
 
 /// Draws one card.
-pub(super) type Card =
-    fn(&Stage<'_>, &Lane<'_>, Rect, &mut Pen<'_>);
+pub(super) type Card = fn(&Stage<'_>, &Lane<'_>, Rect, &mut Pen<'_>);
 
 /// Draws the processors as cards, `columns` beside each other.
-pub(super) fn render(
-    stage: &Stage<'_>,
-    area: Rect,
-    columns: u16,
-    card: Card,
-    pen: &mut Pen<'_>,
-) {
+pub(super) fn render(stage: &Stage<'_>, area: Rect, columns: u16, card: Card, pen: &mut Pen<'_>) {
     let lanes = &stage.census.lanes;
     let rows = (lanes.len() as u16).div_ceil(columns.max(1)).max(1);
     let height = area.height / rows;
@@ -44,26 +37,21 @@ pub(super) fn render(
     for (i, lane) in lanes.iter().enumerate() {
         let (row, at) = (i as u16 / columns, i as u16 % columns);
         let part = column(area, at, columns, gap);
-        let part =
-            Rect { y: area.y + row * height, height: height.saturating_sub(1), ..part };
+        let part = Rect { y: area.y + row * height, height: height.saturating_sub(1), ..part };
         card(stage, lane, part, pen);
     }
 }
 
 /// The frame of a card, with the name of the processor and what it does; returns what is inside.
-pub(super) fn shell(
-    stage: &Stage<'_>,
-    lane: &Lane<'_>,
-    area: Rect,
-    pen: &mut Pen<'_>,
-) -> Rect {
+pub(super) fn shell(stage: &Stage<'_>, lane: &Lane<'_>, area: Rect, pen: &mut Pen<'_>) -> Rect {
     let (word, ink) = doing(stage, lane);
     let captions = Captions { dashed: at_rest(lane), ..Captions::default() };
     let inner = pen.frame(area, captions);
     let name = lane.p.id.to_string();
     let title = Rect::new(area.x + 3, area.y, width(&name), 1);
     pen.put(title.x - 1, area.y, 1, " ", pen.ink(Ink::Line));
-    pen.put_all(title.x,
+    pen.put_all(
+        title.x,
         area.y,
         area.width.saturating_sub(4),
         &[(&name, p_style(stage, lane, pen)), (" ", pen.ink(Ink::Line))],
@@ -72,7 +60,8 @@ pub(super) fn shell(
     let word_width = width(word) + 2;
     if title.right() + 1 + word_width <= area.right().saturating_sub(1) {
         let x = area.right() - word_width - 1 - u16::from(area.width > 16);
-        pen.put_all(x,
+        pen.put_all(
+            x,
             area.y,
             word_width,
             &[(" ", pen.ink(Ink::Line)), (word, pen.ink(ink)), (" ", pen.ink(Ink::Line))],
@@ -84,7 +73,8 @@ pub(super) fn shell(
 /// A line across a card with a title.
 pub(super) fn divider(lane: &Lane<'_>, area: Rect, y: u16, title: &str, pen: &mut Pen<'_>) {
     let line = pen.ink(Ink::Line);
-    let [left, flat, right] = if at_rest(lane) { ["┆", "┄", "┆"] } else { ["├", "─", "┤"] };
+    let [left, flat, right] =
+        if at_rest(lane) { ["┆", "┄", "┆"] } else { ["├", "─", "┤"] };
     pen.rule(area.x + 1, y, area.width.saturating_sub(2), flat, line);
     pen.put(area.x, y, 1, left, line);
     pen.put(area.right() - 1, y, 1, right, line);
@@ -134,23 +124,21 @@ pub(super) fn slot(
 }
 
 /// What the thread of a card runs or has in hand.
-fn load(
-    stage: &Stage<'_>,
-    lane: &Lane<'_>,
-    row: Rect,
-    pen: &mut Pen<'_>,
-) {
+fn load(stage: &Stage<'_>, lane: &Lane<'_>, row: Rect, pen: &mut Pen<'_>) {
     let Some(m) = lane.m else { return };
-    let on = Queue {
-        head: lane.load.on.clone(),
-        total: lane.load.on.len(),
-    };
+    let on = Queue { head: lane.load.on.clone(), total: lane.load.on.len() };
     if let [g] = lane.load.on[..]
         && lane.load.hand.is_empty()
     {
         let label = format!("( {} )", g.0);
         let x = middle(row, width(&label));
-        pen.put(row.x, row.y, 1, pen.theme.glyph(doing(stage, lane).1), pen.ink(doing(stage, lane).1));
+        pen.put(
+            row.x,
+            row.y,
+            1,
+            pen.theme.glyph(doing(stage, lane).1),
+            pen.ink(doing(stage, lane).1),
+        );
         let end = pen.put(x, row.y, row.width, &label, stage.g_style(g, pen));
         pen.marks.token(g, Rect::new(x, row.y, end - x, 1));
         pen.marks.tail(Spot::On(m.id), x, row.y);
@@ -162,10 +150,7 @@ fn load(
         x = Flow::row(x, row.y, row.width / 2, Spot::On(m.id)).draw(stage, &on, pen).0;
     }
     if !lane.load.hand.is_empty() {
-        let hand = Queue {
-            head: lane.load.hand.clone(),
-            total: lane.load.hand.len(),
-        };
+        let hand = Queue { head: lane.load.hand.clone(), total: lane.load.hand.len() };
         x = pen.put(x, row.y, row.width, "hand ", pen.ink(Ink::Label));
         let room = row.right().saturating_sub(x);
         Flow::row(x, row.y, room, Spot::Hand(m.id)).draw(stage, &hand, pen);
@@ -173,14 +158,14 @@ fn load(
 }
 
 /// One card.
-pub(super) fn card(
-    stage: &Stage<'_>,
-    lane: &Lane<'_>,
-    area: Rect,
-    pen: &mut Pen<'_>,
-) {
+pub(super) fn card(stage: &Stage<'_>, lane: &Lane<'_>, area: Rect, pen: &mut Pen<'_>) {
     let inner = shell(stage, lane, area, pen);
-    let row = |i: u16| Rect { x: inner.x + 1, y: inner.y + i, width: inner.width.saturating_sub(2), height: 1 };
+    let row = |i: u16| Rect {
+        x: inner.x + 1,
+        y: inner.y + i,
+        width: inner.width.saturating_sub(2),
+        height: 1,
+    };
     let label = pen.ink(Ink::Label);
     match lane.m {
         Some(m) => {
@@ -211,6 +196,7 @@ pub(super) fn card(
     divider(lane, area, row(5 + named).y, &ring_title(lane, area), pen);
     let top = row(6 + named);
     let rows = inner.bottom().saturating_sub(top.y);
-    let flow = Flow { area: Rect { height: rows, ..top }, indent: 0, gap: 0, spot: Spot::Ring(lane.p.id) };
+    let flow =
+        Flow { area: Rect { height: rows, ..top }, indent: 0, gap: 0, spot: Spot::Ring(lane.p.id) };
     flow.draw(stage, &lane.ring, pen);
 }

@@ -13,11 +13,7 @@ use crate::view::pen::{Pen, width};
 use crate::view::stage::{Stage, put_more};
 
 /// Draws the processors as cells, and below them how many goroutines they have.
-pub(super) fn render(
-    stage: &Stage<'_>,
-    area: Rect,
-    pen: &mut Pen<'_>,
-) {
+pub(super) fn render(stage: &Stage<'_>, area: Rect, pen: &mut Pen<'_>) {
     let lanes = &stage.census.lanes;
     let label = lanes.last().map_or(2, |l| width(&l.p.id.to_string())) + 1;
     let per_row = heat_cells(area.width, label);
@@ -39,12 +35,7 @@ pub(super) fn render(
 }
 
 /// The processors of `group` as one cell: the fullest ring, the liveliest state.
-fn cell(
-    stage: &Stage<'_>,
-    group: &[Lane<'_>],
-    (x, y): (u16, u16),
-    pen: &mut Pen<'_>,
-) {
+fn cell(stage: &Stage<'_>, group: &[Lane<'_>], (x, y): (u16, u16), pen: &mut Pen<'_>) {
     let queued = group.iter().map(|l| l.ring.total + l.slot.total).max().unwrap_or(0);
     let ink = group.iter().map(|l| doing(stage, l).1).find(|ink| *ink != Ink::Label);
     let ink = ink.unwrap_or(Ink::Label);
@@ -61,12 +52,7 @@ fn cell(
 }
 
 /// How many goroutines the processors have, by where they are.
-fn counts(
-    stage: &Stage<'_>,
-    each: usize,
-    area: Rect,
-    pen: &mut Pen<'_>,
-) {
+fn counts(stage: &Stage<'_>, each: usize, area: Rect, pen: &mut Pen<'_>) {
     let lanes = &stage.census.lanes;
     let sum = |part: fn(&Lane<'_>) -> usize| lanes.iter().map(part).sum::<usize>();
     let y = area.bottom().saturating_sub(1);

@@ -52,11 +52,7 @@ impl Fields {
 }
 
 /// Draws the processors as lanes.
-pub(super) fn render(
-    stage: &Stage<'_>,
-    area: Rect,
-    pen: &mut Pen<'_>,
-) {
+pub(super) fn render(stage: &Stage<'_>, area: Rect, pen: &mut Pen<'_>) {
     let fields = Fields::of(stage, area);
     pen.marks.corridor = Some(fields.wall);
     for (i, lane) in stage.census.lanes.iter().enumerate() {
@@ -68,14 +64,7 @@ pub(super) fn render(
 }
 
 /// The processor, its thread, what that runs, and its time slice.
-fn left(
-    stage: &Stage<'_>,
-    lane: &Lane<'_>,
-    x: u16,
-    y: u16,
-    at: Fields,
-    pen: &mut Pen<'_>,
-) {
+fn left(stage: &Stage<'_>, lane: &Lane<'_>, x: u16, y: u16, at: Fields, pen: &mut Pen<'_>) {
     name(stage, lane, x, y, pen);
     let (word, ink) = doing(stage, lane);
     let mut end = at.m;
@@ -105,13 +94,7 @@ fn left(
 }
 
 /// The rectangle of the processor.
-fn name(
-    stage: &Stage<'_>,
-    lane: &Lane<'_>,
-    x: u16,
-    y: u16,
-    pen: &mut Pen<'_>,
-) {
+fn name(stage: &Stage<'_>, lane: &Lane<'_>, x: u16, y: u16, pen: &mut Pen<'_>) {
     let name = lane.p.id.to_string();
     let w = width(&name);
     let line = pen.ink(Ink::Line);
@@ -148,13 +131,7 @@ fn load(
 }
 
 /// The slot and the ring.
-fn right(
-    stage: &Stage<'_>,
-    lane: &Lane<'_>,
-    y: u16,
-    at: Fields,
-    pen: &mut Pen<'_>,
-) {
+fn right(stage: &Stage<'_>, lane: &Lane<'_>, y: u16, at: Fields, pen: &mut Pen<'_>) {
     let label = pen.ink(Ink::Label);
     pen.put(at.wall, y, 1, "│", pen.ink(Ink::Line));
     let x = pen.put(at.slot, y, 5, "slot ", label);

@@ -41,12 +41,7 @@ pub(crate) fn line_width(census: &Census<'_>) -> u16 {
 }
 
 /// Draws the processors as lines in `columns`.
-pub(super) fn render(
-    stage: &Stage<'_>,
-    area: Rect,
-    columns: u16,
-    pen: &mut Pen<'_>,
-) {
+pub(super) fn render(stage: &Stage<'_>, area: Rect, columns: u16, pen: &mut Pen<'_>) {
     let fields = Fields::of(&stage.census);
     let rows = (stage.census.lanes.len() as u16).div_ceil(columns.max(1)).max(1);
     for (i, lane) in stage.census.lanes.iter().enumerate() {
@@ -57,13 +52,7 @@ pub(super) fn render(
 }
 
 /// One processor.
-fn line(
-    stage: &Stage<'_>,
-    lane: &Lane<'_>,
-    row: Rect,
-    at: Fields,
-    pen: &mut Pen<'_>,
-) {
+fn line(stage: &Stage<'_>, lane: &Lane<'_>, row: Rect, at: Fields, pen: &mut Pen<'_>) {
     let (x, y) = (row.x, row.y);
     let (_, ink) = doing(stage, lane);
     let name = lane.p.id.to_string();
@@ -71,7 +60,7 @@ fn line(
     pen.marks.ps.insert(lane.p.id, Rect::new(x, y, end.saturating_sub(x), 1));
     let x = x + at.name + 1;
     pen.put(x, y, 1, pen.theme.glyph(ink), pen.ink(ink));
-    
+
     match lane.m {
         Some(m) => {
             let g_at = put_m(stage, m.id, lane.coming, (x + 1, y), pen);

@@ -36,6 +36,8 @@ struct Work {
     /// Lines go before the records that name them and get no number from the merger, so all later
     /// numbers move.
     extra: u64,
+    /// The time of the last record.
+    time: Nanos,
 }
 
 impl Drain {
@@ -60,7 +62,7 @@ impl Drain {
             // SAFETY: see ToThread.
             let sched = unsafe { &*sched.0 };
             let mut work =
-                Work { merger: Merger::new(), sink, conductor, out: Vec::new(), extra: 0 };
+                Work { merger: Merger::new(), sink, conductor, out: Vec::new(), extra: 0, time: Nanos(0) };
             while !last.load(Ordering::Acquire) {
                 std::thread::park_timeout(EVERY);
                 work.round(sched);
@@ -108,8 +110,8 @@ impl Work {
     /// Hands records on, each line before the first record that names it.
     fn hand_on(&mut self, sched: &Sched<Live>) {
         let sites = std::mem::take(&mut sched.pl.shared.lock().new_sites);
-        let time = self.out.first().map_or(Nanos(0), |r| r.time);
         for event in sites {
+            let time = self.time;
             let seq = self.out.first().map_or(self.merger.seq(), |r| r.seq) + self.extra;
             self.extra += 1;
             let actor = Actor::default();
@@ -126,6 +128,7 @@ impl Work {
         if let Some(conductor) = &self.conductor {
             conductor.saw_late(&record);
         }
+        self.time = record.time;
         self.sink.take(record);
     }
 

@@ -1,0 +1,196 @@
+//! What can be said on the command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+/// See a Go-style scheduler work.
+#[derive(Debug, Parser)]
+#[command(name = "gopark", version, about, long_about = LONG, after_help = EXAMPLES)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+    #[command(flatten)]
+    pub(crate) look: Look,
+}
+
+const LONG: &str = "See a Go-style scheduler work.
+
+gopark runs small concurrent programs on a real work-stealing goroutine runtime with the rules of
+Go 1.27, and shows every move of its scheduler in the terminal: pause it, step it, step back, and
+ask each event for its rule. Without a command it opens the menu of lessons.";
+
+const EXAMPLES: &str = "Examples:
+  gopark                                   the menu of lessons
+  gopark demo stealing                     a lesson, paused, in the lab
+  gopark demo stealing --seed 8 --procs 2  the same lesson, another run
+  gopark demo stealing --drive live        the same program at full speed
+  gopark demo stealing --plain | less      every event as a line, without a screen
+  gopark demo stealing --record run.gopark
+  gopark replay run.gopark
+  gopark check run.gopark                  is every rule kept?
+
+Exit codes: 0 done, 1 findings or mismatch, 2 bad use, bad input, or a program that failed.";
+
+/// How the stage looks.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Look {
+    /// Colours: auto looks at NO_COLOR, COLORTERM and TERM
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
+    pub(crate) color: Color,
+    /// Characters: auto looks at the locale and TERM
+    #[arg(long, global = true, value_enum, default_value_t = Charset::Auto, value_name = "SET")]
+    pub(crate) charset: Charset,
+    /// Theme: auto asks the terminal for its background
+    #[arg(long, global = true, value_enum, default_value_t = Theme::Auto, value_name = "NAME")]
+    pub(crate) theme: Theme,
+    /// How much moves
+    #[arg(long, global = true, value_enum, default_value_t = Motion::Auto, value_name = "HOW")]
+    pub(crate) motion: Motion,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Color {
+    Auto,
+    True,
+    #[value(name = "256")]
+    C256,
+    #[value(name = "16")]
+    C16,
+    None,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Charset {
+    Auto,
+    Unicode,
+    Ascii,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Theme {
+    Auto,
+    Dark,
+    Light,
+    /// High contrast
+    Hc,
+    Mono,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Motion {
+    Auto,
+    Full,
+    Reduced,
+    Off,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DriveArg {
+    /// Deterministic, steppable, in virtual time
+    Lab,
+    /// On kernel threads, at full speed
+    Live,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Open a lesson on the stage
+    Demo(Demo),
+    /// List the lessons
+    List,
+    /// Open a recording on the stage
+    Replay {
+        /// The recording
+        file: PathBuf,
+        /// Every event as a line, without a screen
+        #[arg(long)]
+        plain: bool,
+    },
+    /// Check a recording against the rules of the scheduler
+    #[command(after_help = "Exit codes: 0 every rule is kept, 1 findings, 2 the file can't be read.")]
+    Check {
+        /// The recording
+        file: PathBuf,
+    },
+    /// Compare small programs with the order of real Go
+    #[command(
+        after_help = "Prints `N of M programs in Go's order`; exit code 0 only if N = M.\nExample: gopark conformance go-order.json.gz"
+    )]
+    Conformance {
+        /// The programs, as JSON, gzipped or not
+        file: PathBuf,
+    },
+    /// List the keys of the stage
+    Keys,
+    /// Print completions for a shell
+    #[command(after_help = "Example: gopark completions bash > ~/.local/share/bash-completion/completions/gopark")]
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Print the man page
+    #[command(after_help = "Example: gopark man | man -l -")]
+    Man,
+    /// Run the program of a lesson by itself; the stage starts its programs this way
+    #[command(hide = true)]
+    Program(Program),
+}
+
+/// A lesson on the stage.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Examples:
+  gopark demo stealing --seed 8
+  gopark demo stealing --drive live --procs 2
+  gopark demo stealing --plain --record run.gopark")]
+pub(crate) struct Demo {
+    /// The lesson; `gopark list` names them
+    pub(crate) name: String,
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+    /// The tempo to begin with: 1 is normal, 0.1 slow, 4 fast
+    #[arg(long, value_parser = parse_speed, value_name = "X")]
+    pub(crate) speed: Option<f32>,
+    /// Every event as a line, without a screen
+    #[arg(long)]
+    pub(crate) plain: bool,
+    /// Also write every event to this file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) record: Option<PathBuf>,
+}
+
+/// How a program is run.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct RunArgs {
+    /// How many Ps (GOMAXPROCS) [default: what the lesson is made for]
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=256), value_name = "N")]
+    pub(crate) procs: Option<u16>,
+    /// Where every choice of the lab comes from [default: the lesson's]
+    #[arg(long, value_name = "S")]
+    pub(crate) seed: Option<u64>,
+    /// What moves the scheduler
+    #[arg(long, value_enum, default_value_t = DriveArg::Lab)]
+    pub(crate) drive: DriveArg,
+}
+
+/// The program of a lesson, by itself.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Program {
+    /// The lesson
+    pub(crate) name: String,
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+    /// Also write every event to this file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) record: Option<PathBuf>,
+}
+
+fn parse_speed(text: &str) -> Result<f32, String> {
+    let speed: f32 = text.parse().map_err(|_| "not a number".to_owned())?;
+    if (0.01..=1000.0).contains(&speed) {
+        Ok(speed)
+    } else {
+        Err("choose 0.01 to 1000".to_owned())
+    }
+}

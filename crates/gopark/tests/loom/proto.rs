@@ -1,0 +1,11 @@
+//! The very files of the runtime; `crate::atomics` is loom's here.
+#![allow(dead_code, reason = "the models use what the protocols need, not all there is")]
+
+#[path = "../../src/proto/futex_lock.rs"]
+pub(crate) mod futex_lock;
+#[path = "../../src/proto/gword.rs"]
+pub(crate) mod gword;
+#[path = "../../src/proto/note.rs"]
+pub(crate) mod note;
+#[path = "../../src/proto/spinning.rs"]
+pub(crate) mod spinning;

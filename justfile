@@ -1,0 +1,53 @@
+# Everything one does with this repository. Each recipe is one command that also works by itself.
+
+# This list
+default:
+    @just --list --unsorted
+
+# The stage: the menu of lessons, or any gopark command
+run *args:
+    cargo run --release -- {{ args }}
+
+# One lesson on the stage: just demo stealing --seed 8
+demo name="stealing" *args:
+    cargo run --release -- demo {{ name }} {{ args }}
+
+# The lessons by name
+list:
+    cargo run --release -- list
+
+# All tests, or those whose names contain a word: just test steal
+test *args:
+    cargo test --workspace {{ args }}
+
+# The lints, as strict as CI
+lint:
+    cargo clippy --workspace --all-targets -- -D warnings
+
+# Format everything
+fmt:
+    cargo fmt --all
+
+# The docs of every crate
+doc:
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
+
+# The benchmarks
+bench *args:
+    cargo bench --workspace --bench '*' -- {{ args }}
+
+# The lock-free protocols under the model checker
+loom:
+    cargo test --workspace --release --test '*loom'
+
+# Take the present frames of the stage as the right ones; look at the diff before you commit
+snap:
+    INSTA_UPDATE=always cargo test -p gopark-tui
+
+# All tests with the big counts
+accept:
+    GOPARK_ACCEPT=1 cargo test --workspace --release
+
+# What CI runs
+ci:
+    .ci/run
