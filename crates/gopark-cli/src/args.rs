@@ -4,6 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use gopark_tui::app::Tempo;
+use gopark_tui::charset::Charset;
+use gopark_tui::term::detect::ColorFlag;
+use gopark_tui::theme::Motion;
 
 /// See a Go-style scheduler work.
 #[derive(Debug, Parser)]
@@ -36,56 +40,86 @@ Exit codes: 0 done, 1 findings or mismatch, 2 bad use, bad input, or a program t
 /// How the stage looks.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Look {
-    /// Colours: auto looks at NO_COLOR, COLORTERM and TERM
-    #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
-    pub(crate) color: Color,
+    /// Colours: auto, always, never, truecolor, 256 or 16; auto looks at NO_COLOR and TERM
+    #[arg(long, global = true, default_value = "auto", value_name = "WHEN")]
+    pub(crate) color: ColorFlag,
     /// Characters: auto looks at the locale and TERM
-    #[arg(long, global = true, value_enum, default_value_t = Charset::Auto, value_name = "SET")]
-    pub(crate) charset: Charset,
+    #[arg(long, global = true, value_enum, default_value_t = CharsetArg::Auto, value_name = "SET")]
+    pub(crate) charset: CharsetArg,
     /// Theme: auto asks the terminal for its background
-    #[arg(long, global = true, value_enum, default_value_t = Theme::Auto, value_name = "NAME")]
-    pub(crate) theme: Theme,
+    #[arg(long, global = true, value_enum, default_value_t = ThemeArg::Auto, value_name = "NAME")]
+    pub(crate) theme: ThemeArg,
     /// How much moves
-    #[arg(long, global = true, value_enum, default_value_t = Motion::Auto, value_name = "HOW")]
-    pub(crate) motion: Motion,
+    #[arg(long, global = true, value_enum, default_value_t = MotionArg::Auto, value_name = "HOW")]
+    pub(crate) motion: MotionArg,
+    /// Frames a second at the most [default: 30, over ssh 15]
+    #[arg(long, global = true, value_name = "N")]
+    pub(crate) fps: Option<u32>,
 }
 
+/// Which characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Color {
+pub(crate) enum CharsetArg {
+    /// As the terminal can
     Auto,
-    True,
-    #[value(name = "256")]
-    C256,
-    #[value(name = "16")]
-    C16,
-    None,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Charset {
-    Auto,
+    /// Lines, blocks and circles
     Unicode,
+    /// Nothing but ASCII
     Ascii,
 }
 
+impl CharsetArg {
+    /// The set, if one is named.
+    pub(crate) fn set(self) -> Option<Charset> {
+        match self {
+            Self::Auto => None,
+            Self::Unicode => Some(Charset::Unicode),
+            Self::Ascii => Some(Charset::Ascii),
+        }
+    }
+}
+
+/// Which theme.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Theme {
+pub(crate) enum ThemeArg {
+    /// As the terminal is
     Auto,
+    /// For a dark background
     Dark,
+    /// For a light background
     Light,
     /// High contrast
     Hc,
+    /// No colours
     Mono,
 }
 
+/// How much moves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Motion {
+pub(crate) enum MotionArg {
+    /// As the terminal can
     Auto,
+    /// Tokens travel
     Full,
+    /// Source and target flash, nothing travels
     Reduced,
+    /// Nothing between two states
     Off,
 }
 
+impl MotionArg {
+    /// The amount, if one is named.
+    pub(crate) fn motion(self) -> Option<Motion> {
+        match self {
+            Self::Auto => None,
+            Self::Full => Some(Motion::Full),
+            Self::Reduced => Some(Motion::Reduced),
+            Self::Off => Some(Motion::Off),
+        }
+    }
+}
+
+/// What moves the scheduler.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum DriveArg {
     /// Deterministic, steppable, in virtual time
@@ -149,9 +183,9 @@ pub(crate) struct Demo {
     pub(crate) name: String,
     #[command(flatten)]
     pub(crate) run: RunArgs,
-    /// The tempo to begin with: 1 is normal, 0.1 slow, 4 fast
-    #[arg(long, value_parser = parse_speed, value_name = "X")]
-    pub(crate) speed: Option<f32>,
+    /// The tempo to begin with: 0.1, 0.25, 0.5, 1, 2, 4, 8, 16 or max
+    #[arg(long, value_name = "X")]
+    pub(crate) speed: Option<Tempo>,
     /// Every event as a line, without a screen
     #[arg(long)]
     pub(crate) plain: bool,
@@ -184,13 +218,4 @@ pub(crate) struct Program {
     /// Also write every event to this file
     #[arg(long, value_name = "FILE")]
     pub(crate) record: Option<PathBuf>,
-}
-
-fn parse_speed(text: &str) -> Result<f32, String> {
-    let speed: f32 = text.parse().map_err(|_| "not a number".to_owned())?;
-    if (0.01..=1000.0).contains(&speed) {
-        Ok(speed)
-    } else {
-        Err("choose 0.01 to 1000".to_owned())
-    }
 }

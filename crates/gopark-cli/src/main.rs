@@ -1,11 +1,150 @@
-//! The gopark command.
+//! The `gopark` command: arguments and wiring.
+//!
+//! In reading order: `args` is what can be said; `stage` opens the stage on a terminal; `session`
+//! starts the programs it shows, each in a process of its own; `plain` tells a run as lines;
+//! `files` reads and writes recordings; `conformance` compares with real Go.
+#![forbid(unsafe_code)]
+
+mod args;
+
 mod conformance;
-fn main() {
-    let path = std::env::args().nth(1).unwrap();
-    let programs = conformance::read(std::path::Path::new(&path)).unwrap();
-    let mut n = 0;
-    for p in &programs {
-        match p.check() { conformance::Verdict::Match => n += 1, conformance::Verdict::Unsupported(_) => {}, conformance::Verdict::Differs(d) => println!("{}: {d}", p.name()) }
+
+mod files;
+
+mod plain;
+
+mod session;
+
+mod stage;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+use gopark_demos::{LESSONS, Lesson};
+
+use crate::args::{Cli, Command, Demo, DriveArg, Program, RunArgs};
+
+/// Findings, or a mismatch.
+const FOUND: u8 = 1;
+/// Bad use or bad input.
+const BAD: u8 = 2;
+
+/// Why a command could not be done: a line for the user.
+#[derive(Debug)]
+pub(crate) struct Failed(String);
+
+impl Failed {
+    pub(crate) fn new(why: impl std::fmt::Display) -> Self {
+        Self(why.to_string())
     }
-    println!("{n} of {} programs in Go's order", programs.len());
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match dispatch(cli) {
+        Ok(code) => code,
+        Err(Failed(why)) => {
+            // With stderr closed there is nobody left to tell.
+            let _ = writeln!(io::stderr(), "gopark: {why}");
+            ExitCode::from(BAD)
+        }
+    }
+}
+
+fn dispatch(cli: Cli) -> Result<ExitCode, Failed> {
+    match cli.command {
+        None => stage::menu(&cli.look),
+        Some(Command::Demo(demo)) => open_demo(&demo, &cli.look),
+        Some(Command::List) => print(&list()),
+        Some(Command::Replay { file, plain: true }) => plain::replay(&file),
+        Some(Command::Replay { file, plain: false }) => stage::replay(&file, &cli.look),
+        Some(Command::Check { file }) => files::check(&file),
+        Some(Command::Conformance { file }) => run_conformance(&file),
+        Some(Command::Keys) => print(&gopark_tui::keymap::text()),
+        Some(Command::Completions { shell }) => {
+            let mut out = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "gopark", &mut out);
+            print_bytes(&out)
+        }
+        Some(Command::Man) => {
+            let mut out = Vec::new();
+            clap_mangen::Man::new(Cli::command()).render(&mut out).map_err(Failed::new)?;
+            print_bytes(&out)
+        }
+        Some(Command::Program(program)) => run_program(&program),
+    }
+}
+
+/// The lesson with this name.
+pub(crate) fn lesson(name: &str) -> Result<&'static Lesson, Failed> {
+    gopark_demos::find(name).ok_or_else(|| {
+        let names: Vec<&str> = LESSONS.iter().map(|lesson| lesson.name).collect();
+        Failed(format!("there is no lesson \"{name}\"; there is: {}", names.join(", ")))
+    })
+}
+
+fn open_demo(demo: &Demo, look: &args::Look) -> Result<ExitCode, Failed> {
+    let lesson = lesson(&demo.name)?;
+    if demo.plain { plain::demo(lesson, demo) } else { stage::demo(lesson, demo, look) }
+}
+
+/// The drive and the number of Ps a run is asked for.
+pub(crate) fn drive_of(lesson: &Lesson, run: &RunArgs) -> (gopark_demos::Drive, usize) {
+    let procs = run.procs.map_or(lesson.procs, usize::from);
+    let drive = match run.drive {
+        DriveArg::Lab => gopark_demos::Drive::Lab { seed: run.seed.unwrap_or(lesson.seed) },
+        DriveArg::Live => gopark_demos::Drive::Live,
+    };
+    (drive, procs)
+}
+
+/// The program of a lesson, by itself: what the stage starts.
+fn run_program(program: &Program) -> Result<ExitCode, Failed> {
+    let lesson = lesson(&program.name)?;
+    let (drive, procs) = drive_of(lesson, &program.run);
+    let file = program.record.as_deref().map(files::ToFile::create).transpose()?;
+    let sink = file.map(|file| Box::new(file) as Box<dyn gopark::sink::Sink>);
+    match gopark_demos::run(lesson, drive, procs, sink) {
+        Ok(()) => Ok(ExitCode::SUCCESS),
+        Err(failure) => failure.exit(),
+    }
+}
+
+fn run_conformance(file: &std::path::Path) -> Result<ExitCode, Failed> {
+    let programs = conformance::read(file)
+        .map_err(|e| Failed(format!("{}: {e}", file.display())))?;
+    let mut out = String::new();
+    let mut matched = 0;
+    for program in &programs {
+        match program.check() {
+            conformance::Verdict::Match => matched += 1,
+            conformance::Verdict::Differs(how) => out += &format!("{}: differs at {how}\n", program.name()),
+            conformance::Verdict::Unsupported(why) => out += &format!("{}: {why}\n", program.name()),
+        }
+    }
+    out += &format!("{matched} of {} programs in Go's order\n", programs.len());
+    print(&out)?;
+    let all = matched == programs.len();
+    Ok(if all { ExitCode::SUCCESS } else { ExitCode::from(FOUND) })
+}
+
+fn list() -> String {
+    let width = LESSONS.iter().map(|lesson| lesson.name.len()).max().unwrap_or(0);
+    LESSONS
+        .iter()
+        .map(|lesson| format!("{:width$}  {}\n", lesson.name, stage::summary(lesson)))
+        .collect()
+}
+
+fn print(text: &str) -> Result<ExitCode, Failed> {
+    print_bytes(text.as_bytes())
+}
+
+/// Writes to standard output; one that is closed is an error like any other.
+fn print_bytes(bytes: &[u8]) -> Result<ExitCode, Failed> {
+    let mut out = io::stdout().lock();
+    let written = out.write_all(bytes).and_then(|()| out.flush());
+    written.map_err(|e| Failed(format!("standard output can't be written: {e}")))?;
+    Ok(ExitCode::SUCCESS)
 }

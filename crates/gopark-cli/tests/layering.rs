@@ -253,9 +253,11 @@ const UNNAMED: [&str; 3] = ["lib.rs", "main.rs", "tests.rs"];
 #[test]
 fn the_map_names_every_file_that_is_there_and_no_other() {
     let text = read(&root().join("ARCHITECTURE.md"));
+    let root = root().canonicalize().expect("the workspace is there");
+    let mut wrong = String::new();
     for package in &workspace().packages {
-        let home = folder(package).strip_prefix(root().canonicalize().expect("it is there"));
-        let heading = format!("### `{}`", home.expect("a member lies below the root").display());
+        let home = folder(package).strip_prefix(&root).expect("a member lies below the root");
+        let heading = format!("### `{}`", home.display());
         let section = text.split_once(&heading).unwrap_or_else(|| panic!("no {heading}")).1;
         let section = section.split("\n#").next().unwrap_or_default();
         let named: BTreeSet<&str> = code_words(section).filter(|w| w.ends_with(".rs")).collect();
@@ -265,11 +267,14 @@ fn the_map_names_every_file_that_is_there_and_no_other() {
         let there: BTreeSet<&str> =
             files.iter().filter_map(|file| file.strip_prefix(&src).ok()?.to_str()).collect();
         let must = |file: &&str| !UNNAMED.iter().any(|end| Path::new(file).ends_with(end));
-        let forgotten: Vec<_> = there.difference(&named).copied().filter(must).collect();
-        let invented: Vec<_> = named.difference(&there).collect();
-        assert!(forgotten.is_empty(), "{heading} does not name {forgotten:?}");
-        assert!(invented.is_empty(), "{heading} names {invented:?}, which are not there");
+        for file in there.difference(&named).copied().filter(must) {
+            wrong += &format!("\n{heading} does not name {file}");
+        }
+        for file in named.difference(&there) {
+            wrong += &format!("\n{heading} names {file}, which is not there");
+        }
     }
+    assert!(wrong.is_empty(), "ARCHITECTURE.md:{wrong}");
 }
 
 /// What stands between backticks on one line.

@@ -109,16 +109,9 @@ impl Painter {
         let (fg, bg) = self.colours(cell);
         let ground = bg.unwrap_or(self.ground);
         let dim = cell.modifier.contains(Modifier::DIM);
-        let fg = if dim {
-            std::array::from_fn(|i| mix(fg[i], ground[i]))
-        } else {
-            fg
-        };
+        let fg = if dim { std::array::from_fn(|i| mix(fg[i], ground[i])) } else { fg };
         let kept = Modifier::BOLD | Modifier::UNDERLINED | Modifier::CROSSED_OUT;
-        Look {
-            fg,
-            modifier: cell.modifier & kept,
-        }
+        Look { fg, modifier: cell.modifier & kept }
     }
 
     /// The coloured grounds of a row.
@@ -194,10 +187,7 @@ fn attributes(modifier: Modifier) -> String {
 }
 
 fn escape(symbol: &str) -> String {
-    symbol
-        .replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
+    symbol.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
 fn hex([r, g, b]: [u8; 3]) -> String {
@@ -272,12 +262,7 @@ mod tests {
     fn frame() -> Buffer {
         let mut buf = Buffer::empty(Rect::new(0, 0, 8, 2));
         buf.set_string(0, 0, "╭─╮ a<b", Style::new().fg(Color::Rgb(1, 2, 3)));
-        buf.set_string(
-            0,
-            1,
-            "███░ G7",
-            Style::new().add_modifier(Modifier::REVERSED),
-        );
+        buf.set_string(0, 1, "███░ G7", Style::new().add_modifier(Modifier::REVERSED));
         buf
     }
 
@@ -292,10 +277,7 @@ mod tests {
         let picture = svg(&frame(), &Theme::default());
         assert!(picture.contains(">a&lt;b</text>"), "{picture}");
         assert!(picture.contains("#010203"), "{picture}");
-        assert_eq!(
-            picture.matches("<text").count(),
-            picture.matches("</text>").count()
-        );
+        assert_eq!(picture.matches("<text").count(), picture.matches("</text>").count());
         assert!(!picture.contains('╭'), "boxes are strokes: {picture}");
         assert!(svg(&Buffer::empty(Rect::ZERO), &Theme::default()).ends_with("</svg>\n"));
     }

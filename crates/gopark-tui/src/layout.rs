@@ -8,10 +8,7 @@
 use ratatui::layout::{Rect, Size};
 
 /// The smallest stage. Below it a page says so.
-pub const NEEDED: Size = Size {
-    width: 60,
-    height: 16,
-};
+pub const NEEDED: Size = Size { width: 60, height: 16 };
 
 /// The narrowest card of a processor.
 const CARD_MIN: u16 = 14;
@@ -142,7 +139,7 @@ impl Plan {
         let fits = |rows: u16, spare: u16| rows + spare <= body.height;
         if body.width >= 160
             && fits(BIG_ROWS, 24)
-            && ps * (BIG_MIN.max(wants.card() + 4) + 2) <= left + 2
+            && ps.saturating_mul(BIG_MIN.max(wants.card() + 4) + 2) <= left + 2
         {
             (self.form, self.columns) = (Form::Big, ps);
             return;
@@ -150,7 +147,10 @@ impl Plan {
         // One row of cards beside the side column, one row above it, or two rows.
         for (width, rows) in [(left, 1), (body.width, 1), (body.width, 2)] {
             let columns = ps.div_ceil(rows);
-            if tall && columns * wants.card() <= width && fits(rows * (CARD_ROWS + 1), 12) {
+            if tall
+                && columns.saturating_mul(wants.card()) <= width
+                && fits(rows * (CARD_ROWS + 1), 12)
+            {
                 (self.form, self.columns) = (Form::Cards, columns);
                 return;
             }
@@ -238,11 +238,7 @@ impl Plan {
             (_, false) => 6,
         };
         // A question gets its rows first; else what waits grows as the narration does.
-        let share = if wants.question {
-            spare
-        } else {
-            spare.div_ceil(2)
-        };
+        let share = if wants.question { spare } else { spare.div_ceil(2) };
         let narration = (BOX_ROWS + share.min(fair - BOX_ROWS)).min(area.height);
         let mut story = Cut(left.bottom(narration));
         if wants.question {
@@ -282,11 +278,7 @@ pub(crate) fn heat_cells(width: u16, label: u16) -> u16 {
 
 /// Columns of the side column.
 fn side_width(width: u16) -> u16 {
-    if width < 100 {
-        0
-    } else {
-        (width * 3 / 10).clamp(32, 58)
-    }
+    if width < 100 { 0 } else { (width * 3 / 10).clamp(32, 58) }
 }
 
 /// What is left of an area when parts are cut off.
@@ -297,10 +289,7 @@ impl Cut {
     /// Cuts `rows` off the top.
     pub(crate) fn top(&mut self, rows: u16) -> Rect {
         let rows = rows.min(self.0.height);
-        let part = Rect {
-            height: rows,
-            ..self.0
-        };
+        let part = Rect { height: rows, ..self.0 };
         self.0.y += rows;
         self.0.height -= rows;
         part
@@ -310,20 +299,13 @@ impl Cut {
     pub(crate) fn bottom(&mut self, rows: u16) -> Rect {
         let rows = rows.min(self.0.height);
         self.0.height -= rows;
-        Rect {
-            y: self.0.bottom(),
-            height: rows,
-            ..self.0
-        }
+        Rect { y: self.0.bottom(), height: rows, ..self.0 }
     }
 
     /// Cuts `columns` off the left.
     pub(crate) fn left(&mut self, columns: u16) -> Rect {
         let columns = columns.min(self.0.width);
-        let part = Rect {
-            width: columns,
-            ..self.0
-        };
+        let part = Rect { width: columns, ..self.0 };
         self.0.x += columns;
         self.0.width -= columns;
         part
@@ -333,10 +315,6 @@ impl Cut {
     pub(crate) fn right(&mut self, columns: u16) -> Rect {
         let columns = columns.min(self.0.width);
         self.0.width -= columns;
-        Rect {
-            x: self.0.right(),
-            width: columns,
-            ..self.0
-        }
+        Rect { x: self.0.right(), width: columns, ..self.0 }
     }
 }

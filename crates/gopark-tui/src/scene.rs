@@ -1,6 +1,6 @@
 //! All that one frame shows, as plain data: the meeting point of the app and the view.
 //!
-//! [`crate::app`] builds a [`Scene`] from its state; [`crate::view`] draws it and asks nothing
+//! [`crate::app`] builds a [`Scene`] from its state; [`crate::view()`] draws it and asks nothing
 //! else. Two equal scenes give the same frame, so motion, pause and going back come free: what
 //! moves is a function of the records in motion and of `fraction`.
 

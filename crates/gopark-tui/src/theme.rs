@@ -175,9 +175,7 @@ impl Theme {
             return Style::new().add_modifier(ink.mono());
         }
         let [r, g, b] = self.palette.swatch(ink).rgb;
-        Style::new()
-            .fg(Color::Rgb(r, g, b))
-            .add_modifier(ink.emphasis())
+        Style::new().fg(Color::Rgb(r, g, b)).add_modifier(ink.emphasis())
     }
 
     /// The style of `ink` on a bar or an overlay.
@@ -224,11 +222,7 @@ impl Theme {
             let mixed = f32::from(a) + (f32::from(b) - f32::from(a)) * by.clamp(0.0, 1.0);
             mixed.round() as u8
         };
-        let [r, g, b] = [
-            mix(from[0], to[0]),
-            mix(from[1], to[1]),
-            mix(from[2], to[2]),
-        ];
+        let [r, g, b] = [mix(from[0], to[0]), mix(from[1], to[1]), mix(from[2], to[2])];
         Style::new().fg(Color::Rgb(r, g, b))
     }
 

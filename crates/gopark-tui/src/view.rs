@@ -1,7 +1,7 @@
 //! Draws a scene: `view` is pure, so the same scene gives the same frame.
 //!
-//! In reading order: [`pen`] writes on a frame; [`census`] says who is where and [`stage`] has the
-//! grammar of tokens; [`marks`] notes where each was drawn. Then one file for each panel, each with
+//! In reading order: `pen` writes on a frame; `census` says who is where and `stage` has the
+//! grammar of tokens; `marks` notes where each was drawn. Then one file for each panel, each with
 //! one `render(stage, area, pen)`, from the top of the screen to its bottom, and what covers it.
 
 mod big;
@@ -82,6 +82,9 @@ pub(crate) fn still(stage: &Stage<'_>, area: Rect, pen: &mut Pen<'_>) {
         }
     }
     if !stage.world.known() {
+        for part in [plan.global, plan.procs, plan.threads, plan.waiting] {
+            overlay::dim(part, pen);
+        }
         unknown(plan.procs, pen);
     }
 }

@@ -156,6 +156,9 @@ impl App {
         }
         if self.program.is_over() {
             self.give_up();
+            let at_end = self.head.at >= self.known() && self.head.motion.is_none();
+            self.dirty |= at_end && self.head.playing;
+            self.head.playing &= !at_end;
         } else if self.program.state == State::Idle {
             match self.program.drive {
                 Some(Drive::Lab) => self.ask_lab(),
@@ -175,7 +178,8 @@ impl App {
     }
 
     fn say_end(&mut self) {
-        self.say("this is the end: home or ← goes back");
+        let ended = self.program.ended.clone();
+        self.say(if ended.is_empty() { "this is the end: home or ← goes back".to_owned() } else { ended });
     }
 
     fn ask_lab(&mut self) {
@@ -235,12 +239,7 @@ impl App {
 
     /// The playing stage has come to the end of what is known.
     pub(super) fn run_dry(&mut self) {
-        if self.program.is_over() {
-            self.head.playing = false;
-            self.dirty = true;
-        } else if self.program.is_live() {
-            self.head.follow = true;
-        }
+        self.head.follow |= self.program.is_live();
         self.head.hold = Duration::ZERO;
     }
 

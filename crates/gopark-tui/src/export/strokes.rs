@@ -43,22 +43,10 @@ fn shape(symbol: &str) -> Option<Shape> {
         "┃" => Shape::Arms([false, false, true, true], HEAVY),
         "┄" => Shape::Dashes { down: false },
         "┆" => Shape::Dashes { down: true },
-        "╭" => Shape::Corner {
-            right: true,
-            down: true,
-        },
-        "╮" => Shape::Corner {
-            right: false,
-            down: true,
-        },
-        "╰" => Shape::Corner {
-            right: true,
-            down: false,
-        },
-        "╯" => Shape::Corner {
-            right: false,
-            down: false,
-        },
+        "╭" => Shape::Corner { right: true, down: true },
+        "╮" => Shape::Corner { right: false, down: true },
+        "╰" => Shape::Corner { right: true, down: false },
+        "╯" => Shape::Corner { right: false, down: false },
         "╱" => Shape::Diagonal { rising: true },
         "╲" => Shape::Diagonal { rising: false },
         "█" => Shape::Fill(0.72, 1.0),
@@ -94,21 +82,14 @@ pub(super) fn path(
                 let end_x = if right { x + w } else { x };
                 let end_y = if down { y + h } else { y };
                 let (mx, my) = (x + w / 2.0, y + h / 2.0);
-                let _ = write!(
-                    lines,
-                    "M{mx:.2} {end_y:.2}Q{mx:.2} {my:.2} {end_x:.2} {my:.2}"
-                );
+                let _ = write!(lines, "M{mx:.2} {end_y:.2}Q{mx:.2} {my:.2} {end_x:.2} {my:.2}");
             }
             Some(Shape::Diagonal { rising }) => {
                 let (from, to) = if rising { (y + h, y) } else { (y, y + h) };
                 let _ = write!(lines, "M{x:.2} {from:.2}L{:.2} {to:.2}", x + w);
             }
             Some(Shape::Fill(part, density)) => {
-                let to = if density < 1.0 {
-                    &mut faint
-                } else {
-                    &mut fills
-                };
+                let to = if density < 1.0 { &mut faint } else { &mut fills };
                 // Bars leave a little air above and below; steps stand on the ground.
                 let (top, tall) = if part == 0.72 {
                     (y + h * 0.14, h * part)
@@ -124,10 +105,7 @@ pub(super) fn path(
         let _ = writeln!(out, "<path fill=\"{colour}\" d=\"{fills}\"/>");
     }
     if !faint.is_empty() {
-        let _ = writeln!(
-            out,
-            "<path fill=\"{colour}\" opacity=\"0.45\" d=\"{faint}\"/>"
-        );
+        let _ = writeln!(out, "<path fill=\"{colour}\" opacity=\"0.45\" d=\"{faint}\"/>");
     }
     if !lines.is_empty() {
         let wide = THIN * 2.0;

@@ -15,7 +15,7 @@ pub const COMMON: &[&str] = &["time", "by_m", "by_p", "by_g"];
 
 /// Facts that are worked out from the arguments of an event.
 pub const DERIVED: &[(&str, &[&str])] = &[
-    ("Steal", &["taken", "half_up", "half_down", "oldest", "newest"]),
+    ("Steal", &["taken", "half_up", "half_down", "oldest", "newest", "runs"]),
     ("GlobalGet", &["taken", "size", "first"]),
     ("RingOverflow", &["moved"]),
     ("PollEnd", &["ready"]),
@@ -116,6 +116,8 @@ fn derive(event: &Event, out: &mut Vec<Fact>) {
             number("half_down", *of as usize / 2);
             fields::add(out, "oldest", &gs.first().copied());
             fields::add(out, "newest", &gs.last().copied());
+            // The last one goes into the thief's hand, the others into its ring.
+            fields::add(out, "runs", &gs.last().copied());
         }
         Event::GlobalGet { gs, left, .. } => {
             number("taken", gs.len());

@@ -28,12 +28,7 @@ impl Route {
         Self { corners }
     }
 
-    fn along_gutters(
-        from: Position,
-        to: Position,
-        gutters: &[u16],
-        corridor: Option<u16>,
-    ) -> Self {
+    fn along_gutters(from: Position, to: Position, gutters: &[u16], corridor: Option<u16>) -> Self {
         let mut corners = vec![from];
         match (Self::shared(from, to, gutters), corridor) {
             (Some((gutter, detour)), corridor) if detour <= 2 || corridor.is_none() => {

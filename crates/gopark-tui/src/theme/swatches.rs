@@ -23,11 +23,7 @@ pub struct Swatch {
 /// `0xRRGGBB`, its index and its name.
 const fn swatch(hex: u32, indexed: u8, named: Color) -> Swatch {
     let rgb = [(hex >> 16) as u8, (hex >> 8) as u8, hex as u8];
-    Swatch {
-        rgb,
-        indexed,
-        named,
-    }
+    Swatch { rgb, indexed, named }
 }
 
 /// In the order of [`Ink::ALL`].

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use gopark_model::{Goroutine, MStatus, Machine, PStatus, Place, Processor, World};
-use gopark_trace::{ChanId, GId, LockId, MId, Nanos, Obj, PId, WaitReason, WgId};
+use gopark_trace::{ChanId, GId, LockId, MId, Obj, PId, WaitReason, WgId};
 
 /// More of a queue than this is never drawn singly, so it is not put in order either.
 const DRAWN_AT_MOST: usize = 600;
@@ -196,12 +196,6 @@ impl<'w> Census<'w> {
             None => (Queue::plain(&receivers), Queue::plain(&senders)),
         }
     }
-}
-
-/// How long until the timer of each sleeper.
-pub(crate) fn due(world: &World) -> HashMap<GId, Nanos> {
-    let timers = world.timers().take(DRAWN_AT_MOST);
-    timers.filter_map(|t| t.g.map(|g| (g, t.when.minus(world.time())))).collect()
 }
 
 /// Goroutines by place, each bucket in the order of ids.

@@ -17,8 +17,10 @@ pub(crate) fn render(stage: &Stage<'_>, area: Rect, pen: &mut Pen<'_>) {
         None => "what happens".to_owned(),
     };
     let source = said.rule.as_ref().map_or("", |(_, source)| source);
-    let selected = stage.scene.selected.map(|s| summary(stage.world, s)).unwrap_or_default();
-    let captions = Captions { title: &title, note: &selected, foot: source, ..Captions::default() };
+    let end = stage.world.ended().map(|(_, text)| text.to_owned());
+    let selected = stage.scene.selected.map(|s| summary(stage.world, s));
+    let note = selected.or(end).unwrap_or_default();
+    let captions = Captions { title: &title, note: &note, foot: source, ..Captions::default() };
     let inner = pen.frame(area, captions);
     let inner = Rect { x: inner.x + 1, width: inner.width.saturating_sub(2), ..inner };
     let lines = lines(said, inner.width, usize::from(inner.height));

@@ -31,8 +31,8 @@ pub(crate) fn render(stage: &Stage<'_>, area: Rect, pen: &mut Pen<'_>) {
     pen.ground = Ground::Stage;
 }
 
-/// Takes the stage back behind what covers it.
-fn dim(area: Rect, pen: &mut Pen<'_>) {
+/// Takes a part of the stage back, behind what covers it.
+pub(super) fn dim(area: Rect, pen: &mut Pen<'_>) {
     let style = pen.ink(Ink::Line);
     let area = area.intersection(pen.buf.area);
     for y in area.top()..area.bottom() {

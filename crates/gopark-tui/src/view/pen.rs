@@ -166,12 +166,13 @@ impl<'b> Pen<'b> {
     }
 }
 
+/// No text is held to be wider than this, so that a few widths can be added without care.
+const WIDEST: usize = 9_999;
+
 /// How many columns `text` takes.
 pub(crate) fn width(text: &str) -> u16 {
-    if text.is_ascii() {
-        return u16::try_from(text.len()).unwrap_or(u16::MAX);
-    }
-    u16::try_from(text.width()).unwrap_or(u16::MAX)
+    let columns = if text.is_ascii() { text.len() } else { text.width() };
+    columns.min(WIDEST) as u16
 }
 
 /// Where text of this width begins to stand in the middle of `area`.

@@ -1,7 +1,7 @@
 //! Threads without a processor, by what keeps them, and the order in which idle ones are taken.
 
 use gopark_model::MStatus;
-use gopark_trace::{GId, MId};
+use gopark_trace::MId;
 use ratatui::layout::Rect;
 
 use super::census::{Queue, Thread};
@@ -11,6 +11,8 @@ use super::stage::{Flow, Stage, circle, put_m, put_more, triangle};
 use crate::charset::CUT;
 use crate::theme::Ink;
 
+/// No thread is held to be wider than this.
+const WIDEST: u16 = 9_999;
 /// Columns of the word before the threads.
 const WORD: u16 = 8;
 
@@ -128,10 +130,12 @@ fn group(stage: &Stage<'_>, kept: &Kept<'_>, area: Rect, pen: &mut Pen<'_>) -> u
     y - area.y + 1
 }
 
-/// Columns of a thread with what it has.
+/// Columns of a thread with what it has, at most [`WIDEST`].
 fn item_width(thread: &Thread<'_>) -> u16 {
-    let gs = |gs: &[GId]| gs.iter().map(|g| width(&circle(*g)) + 1).sum::<u16>();
-    width(&triangle(thread.m.id)) + gs(&thread.load.on) + gs(&thread.load.hand)
+    let gs = thread.load.on.iter().chain(&thread.load.hand);
+    let tokens = gs.map(|g| width(&circle(*g)) + 1);
+    let columns = tokens.fold(width(&triangle(thread.m.id)), u16::saturating_add);
+    columns.min(WIDEST)
 }
 
 /// A thread with what it has; returns the column after it.

@@ -2,10 +2,10 @@
 //! WaitGroup with its counter, a moment, another goroutine.
 
 use gopark_model::{Channel, Lock, World};
-use gopark_trace::{ChanId, LockId, Nanos, Obj, WaitReason, WgId};
+use gopark_trace::{ChanId, LockId, Nanos, Obj, TimerKind, WaitReason, WgId};
 use ratatui::layout::Rect;
 
-use super::census::{Census, Key, Queue, due};
+use super::census::{Census, Key, Queue};
 use super::marks::Spot;
 use super::pen::{Captions, Pen, cut, width};
 use super::stage::{Flow, Stage, brief, circle, put_more};
@@ -223,8 +223,8 @@ fn lead(stage: &Stage<'_>, key: Key) -> String {
         },
         Key::Lock(id) => lock_lead(world, id),
         Key::Wg(id) => wg_lead(world, id),
-        Key::Sleep => match due(world).values().min() {
-            Some(next) => format!("sleep, next in {}", brief(*next)),
+        Key::Sleep => match world.timers().find(|t| t.kind == TimerKind::Sleep) {
+            Some(t) => format!("sleep, next in {}", brief(t.when.minus(world.time()))),
             None => "sleep".to_owned(),
         },
         Key::Select => "select".to_owned(),

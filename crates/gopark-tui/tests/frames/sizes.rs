@@ -1,13 +1,13 @@
 //! Every size of screen is drawn without a panic, and says what it must.
 
 use gopark_model::World;
-use gopark_trace::Record;
 use gopark_trace::wire::Wire;
+use gopark_trace::{Actor, ChanId, Event, GId, Obj, PId, Record};
 use gopark_tui::Theme;
 use gopark_tui::scene::{Overlay, Scene, Selected};
 
 use crate::paint::{draw, rows};
-use crate::worlds::{crowd, fanout, hints, lecture, menu, printed, rarities, scene, steal};
+use crate::worlds::{crowd, fanout, hints, lecture, menu, printed, rarities, record, scene, steal};
 
 /// Sizes from nothing to a desk: every width with some heights, every height with some widths.
 fn sizes(step: usize) -> Vec<(u16, u16)> {
@@ -90,6 +90,34 @@ fn a_world_of_nonsense_is_drawn() {
             draw(&scene, w, h, &Theme::default());
         }
     }
+}
+
+#[test]
+fn what_is_huge_is_drawn() {
+    let mut town = fanout();
+    let long = "goroutine".repeat(9_000);
+    town.named(7, &long).global(1_000..5_000);
+    town.chan(9, &long, u32::MAX, u32::MAX);
+    town.receivers(9, &(10_000..12_000).collect::<Vec<_>>());
+    town.m(6, None, None).hand = (20_000..21_000).map(GId).collect();
+    for g in 20_000..21_000 {
+        town.runnable(g);
+    }
+    let mut world = town.world();
+    let (time, output) = (world.time(), [long.clone()]);
+    let draw_all = |world: &World| {
+        let mut scene = lecture(world, &[], &output);
+        (scene.title, scene.notice) = (&long, Some(long.as_str()));
+        scene.narration.text.clone_from(&long);
+        scene.selected = Some(Selected::Obj(Obj::Chan(ChanId(9))));
+        for (w, h) in [(60, 16), (80, 24), (120, 40), (200, 60)] {
+            draw(&scene, w, h, &Theme::default());
+        }
+    };
+    draw_all(&world);
+    world.apply(&record(42, time, Actor::default(), Event::PNew { p: PId(16_000) }));
+    assert!(world.ps().len() > 16_000);
+    draw_all(&world);
 }
 
 #[test]

@@ -37,6 +37,11 @@ impl Town {
         self.state.gs.last_mut().expect("one was pushed")
     }
 
+    /// A goroutine on its way from one queue to another.
+    pub(crate) fn runnable(&mut self, g: u64) {
+        self.g(g, GStatus::Runnable);
+    }
+
     /// A processor with nobody in its queues.
     pub(crate) fn p(&mut self, p: u32, m: Option<u32>, ran: u64) -> &mut Self {
         self.state.ps.push(PSnap {
@@ -226,9 +231,8 @@ pub(crate) fn rarities() -> World {
     let mut town = Town::at(40_000_000);
     town.p(0, Some(0), 12_400_000).queues(Some(8), &[9]).m(0, Some(0), Some(7));
     town.p(1, Some(1), 20_000).m(1, Some(1), None).hand = vec![GId(40), GId(41)];
-    for g in [40, 41] {
-        town.g(g, GStatus::Runnable);
-    }
+    town.runnable(40);
+    town.runnable(41);
     town.p(2, None, 0).m(2, None, None).next_p = Some(PId(2));
     town.p(3, Some(3), 15_000).m(3, Some(3), Some(5));
     for (m, g) in [(4, 3), (5, 19), (6, 20)] {
