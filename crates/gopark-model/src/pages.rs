@@ -47,11 +47,6 @@ impl<V> Pages<V> {
         self.pages.values().flat_map(|page| page.iter().flatten())
     }
 
-    /// How many values there are.
-    pub(crate) fn len(&self) -> usize {
-        self.len
-    }
-
     /// About how many bytes a copy takes by itself.
     pub(crate) fn copy_bytes(&self) -> usize {
         self.pages.len() * 24

@@ -100,6 +100,8 @@ pub struct Machine {
     pub status: MStatus,
     /// A P that is promised to it.
     pub next_p: Option<PId>,
+    /// Whether it counts among those that look for work, whatever it does this moment.
+    pub looks: bool,
 }
 
 /// One goroutine.

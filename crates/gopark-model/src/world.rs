@@ -468,6 +468,7 @@ impl World {
                 hand: Vec::new(),
                 status: MStatus::Starting,
                 next_p: None,
+                looks: false,
             });
         }
         true

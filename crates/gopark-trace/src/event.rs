@@ -44,7 +44,7 @@ table! {
 
     /// A goroutine is made by a `go` statement and put in the slot of the maker's P.
     10 GoCreate { g: GId, parent: Option<GId>, to: Queue }
-        from "proc.go newproc1" => "{g} is made by {parent} and goes to {to}";
+        from "proc.go newproc1" => "{g} is made (by {parent}) and goes to {to}";
     /// A goroutine gets a name.
     11 GoName { g: GId, name: String }
         from "gopark" => "{g} is called {name}";
@@ -119,7 +119,7 @@ table! {
         from "proc.go mexit" => "{m} ends";
     /// An M starts or stops to spin, that is, to look for work without having any. `spinning` Ms spin after it.
     54 MSpin { m: MId, on: bool, spinning: u32 }
-        from "proc.go becomeSpinning" => "{m} spinning: {on} ({spinning} spin now)";
+        from "proc.go becomeSpinning" => "{m} looks for work: {on} ({spinning} are looking now)";
     /// Somebody had work and found no idle P: the next M that would give up its P looks once more.
     55 NeedSpinning { on: bool }
         from "proc.go wakep" => "needspinning: {on}";

@@ -72,7 +72,8 @@ impl Record {
                 | Event::StealNone { .. }
                 | Event::MPark { .. }
                 | Event::MWake { .. }
-                | Event::MStart { .. }
+                // The first M is there from the beginning.
+                | Event::MStart { m: MId(1..), .. }
                 | Event::PHandoff { .. }
                 | Event::PRetake { .. }
                 | Event::CoSwitch { .. }

@@ -317,7 +317,7 @@ table! {
         from "proc.go checkdead" => "no M can run, no timer is set and {waiting} goroutines wait: nobody will ever wake them";
     /// When main returns the program ends; other goroutines are cut off.
     163 MainReturns { left: u32 }
-        from "proc.go main" => "main returned: the program ends, {left} other goroutines are cut off";
+        from "proc.go main" => "the program ends with it, {left} other goroutines are cut off";
     /// A panic nobody recovers ends the program.
     164 PanicEnds { g: GId }
         from "panic.go fatalpanic" => "{g} panicked and nobody recovered it: the program ends";

@@ -129,6 +129,8 @@ pub struct App {
     explain: bool,
     theme: Theme,
     window: Window,
+    /// News of a run that is about to be launched: its program may be quicker than the launch.
+    early: Vec<(u32, News)>,
     /// What this update wants.
     effects: Vec<Effect>,
     /// Whether this update changed what can be seen.
@@ -167,6 +169,7 @@ impl App {
             explain: false,
             theme,
             window: Window::default(),
+            early: Vec::new(),
             effects: Vec::new(),
             dirty: false,
         }
@@ -179,6 +182,7 @@ impl App {
             Action::Tick { elapsed } => self.tick(elapsed),
             Action::Launched(run) => self.launched(*run),
             Action::News { run, news } if run == self.run.id => self.news(news),
+            Action::News { run, news } if run > self.run.id => self.early.push((run, news)),
             Action::News { .. } => {}
             Action::Notice(text) => self.say(text),
             Action::SlowLink(slow) => {
@@ -291,6 +295,11 @@ impl App {
         self.window = Window::default();
         self.run = run;
         self.dirty = true;
+        for (run, news) in std::mem::take(&mut self.early) {
+            if run == self.run.id {
+                self.news(news);
+            }
+        }
     }
 
     /// Takes records into the history.

@@ -153,14 +153,7 @@ const NO_HINT: (&str, u8) = ("", 0);
 /// All keys, in the order of the help.
 pub const KEYMAP: &[Binding] = &[
     // ---- play ----
-    row(
-        Wish::PlayPause,
-        &[Key::char(' ')],
-        "play or pause",
-        ("play", 90),
-        STAGE,
-        Section::Play,
-    ),
+    row(Wish::PlayPause, &[Key::char(' ')], "play or pause", ("play", 90), STAGE, Section::Play),
     row(
         Wish::StepBack,
         &[Key::of(KeyCode::Left)],
@@ -177,14 +170,7 @@ pub const KEYMAP: &[Binding] = &[
         STAGE,
         Section::Play,
     ),
-    row(
-        Wish::EventBack,
-        &[Key::char(',')],
-        "one event back",
-        ("event", 35),
-        BOTH,
-        Section::Play,
-    ),
+    row(Wish::EventBack, &[Key::char(',')], "one event back", ("event", 35), BOTH, Section::Play),
     row(
         Wish::EventForward,
         &[Key::char('.')],
@@ -193,30 +179,9 @@ pub const KEYMAP: &[Binding] = &[
         STAGE,
         Section::Play,
     ),
-    row(
-        Wish::Faster,
-        &[Key::of(KeyCode::Up)],
-        "faster",
-        ("speed", 60),
-        BOTH,
-        Section::Play,
-    ),
-    row(
-        Wish::Slower,
-        &[Key::of(KeyCode::Down)],
-        "slower",
-        ("speed", 60),
-        BOTH,
-        Section::Play,
-    ),
-    row(
-        Wish::NextChapter,
-        &[Key::char('n')],
-        "next chapter",
-        ("chapter", 50),
-        BOTH,
-        Section::Play,
-    ),
+    row(Wish::Faster, &[Key::of(KeyCode::Up)], "faster", ("speed", 60), BOTH, Section::Play),
+    row(Wish::Slower, &[Key::of(KeyCode::Down)], "slower", ("speed", 60), BOTH, Section::Play),
+    row(Wish::NextChapter, &[Key::char('n')], "next chapter", ("chapter", 50), BOTH, Section::Play),
     row(
         Wish::PrevChapter,
         &[Key::char('p')],
@@ -225,14 +190,7 @@ pub const KEYMAP: &[Binding] = &[
         BOTH,
         Section::Play,
     ),
-    row(
-        Wish::Home,
-        &[Key::of(KeyCode::Home)],
-        "to the beginning",
-        NO_HINT,
-        BOTH,
-        Section::Play,
-    ),
+    row(Wish::Home, &[Key::of(KeyCode::Home)], "to the beginning", NO_HINT, BOTH, Section::Play),
     row(
         Wish::End,
         &[Key::of(KeyCode::End)],
@@ -308,14 +266,7 @@ pub const KEYMAP: &[Binding] = &[
         Section::Look,
     ),
     row(Wish::Legend, &[Key::char('L')], "all glyphs", ("legend", 15), SEEN, Section::Look),
-    row(
-        Wish::Up,
-        &[Key::of(KeyCode::Up)],
-        "up in a list",
-        ("choose", 60),
-        LISTS,
-        Section::Look,
-    ),
+    row(Wish::Up, &[Key::of(KeyCode::Up)], "up in a list", ("choose", 60), LISTS, Section::Look),
     row(
         Wish::Down,
         &[Key::of(KeyCode::Down)],
@@ -324,14 +275,7 @@ pub const KEYMAP: &[Binding] = &[
         LISTS,
         Section::Look,
     ),
-    row(
-        Wish::PageUp,
-        &[Key::of(KeyCode::PageUp)],
-        "up by a page",
-        NO_HINT,
-        LISTS,
-        Section::Look,
-    ),
+    row(Wish::PageUp, &[Key::of(KeyCode::PageUp)], "up by a page", NO_HINT, LISTS, Section::Look),
     row(
         Wish::PageDown,
         &[Key::of(KeyCode::PageDown)],
@@ -374,14 +318,7 @@ pub const KEYMAP: &[Binding] = &[
         BOTH,
         Section::Run,
     ),
-    row(
-        Wish::Menu,
-        &[Key::char('l')],
-        "the menu of lessons",
-        ("lessons", 14),
-        BOTH,
-        Section::Run,
-    ),
+    row(Wish::Menu, &[Key::char('l')], "the menu of lessons", ("lessons", 14), BOTH, Section::Run),
     row(
         Wish::Suspend,
         &[Key::ctrl('z')],
@@ -390,14 +327,7 @@ pub const KEYMAP: &[Binding] = &[
         ALL,
         Section::Run,
     ),
-    row(
-        Wish::Quit,
-        &[Key::char('q'), Key::ctrl('c')],
-        "quit",
-        ("quit", 70),
-        ALL,
-        Section::Run,
-    ),
+    row(Wish::Quit, &[Key::char('q'), Key::ctrl('c')], "quit", ("quit", 70), ALL, Section::Run),
     // ---- taste ----
     row(
         Wish::Motion,
@@ -541,7 +471,7 @@ mod tests {
                 KeyCode::F(_) | KeyCode::Insert | KeyCode::Delete => false,
                 _ => true,
             };
-            assert!(plain && key.name() != "" , "{key:?}");
+            assert!(plain && key.name() != "", "{key:?}");
             assert!(!key.ctrl || matches!(key.code, KeyCode::Char('c' | 'l' | 'z')), "{key:?}");
         }
     }

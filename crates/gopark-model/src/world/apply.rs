@@ -500,12 +500,14 @@ impl World {
         if let Some(x) = self.m_mut(m) {
             x.status = MStatus::Starting;
             x.next_p = p;
+            x.looks = spinning;
         }
     }
 
     fn spin(&mut self, m: MId, on: bool, spinning: u32) {
         self.spinning = spinning;
         if let Some(x) = self.m_mut(m) {
+            x.looks = on;
             let stays = matches!(x.status, MStatus::Idle | MStatus::Polling | MStatus::Ended);
             if !stays {
                 x.status = if on { MStatus::Spinning } else { MStatus::Running };
@@ -518,6 +520,7 @@ impl World {
         let Some(x) = self.m_mut(m) else { return };
         x.status = status;
         x.next_p = None;
+        x.looks = false;
         let (p, g, hand) = (x.p.take(), x.g, std::mem::take(&mut x.hand));
         if let Some(p) = p.and_then(|p| self.p_mut(p)) {
             p.m = None;
@@ -619,9 +622,8 @@ impl World {
             old.status = PStatus::Promised;
         }
         if let Some(x) = self.m_mut(m) {
-            // It was woken to look for work, or to run what waits on this P; what follows says.
             if matches!(x.status, MStatus::Starting | MStatus::Idle | MStatus::Polling) {
-                x.status = MStatus::Spinning;
+                x.status = if x.looks { MStatus::Spinning } else { MStatus::Running };
             }
             x.next_p = None;
         }

@@ -135,6 +135,7 @@ impl World {
         let status = m.g.and_then(|g| self.g(g)).map(|g| g.status);
         if let Some(x) = self.m_mut(m.m) {
             x.next_p = m.next_p;
+            x.looks = m.spinning;
             x.status = match (m.polling, m.spinning, m.next_p, status) {
                 (true, ..) => MStatus::Polling,
                 (_, true, None, _) => MStatus::Spinning,
@@ -201,7 +202,7 @@ impl World {
                 p: m.p,
                 g: m.g,
                 hand: m.hand.clone(),
-                spinning: m.status == MStatus::Spinning,
+                spinning: m.looks,
                 polling: m.status == MStatus::Polling,
                 next_p: m.next_p,
             }).collect(),

@@ -20,7 +20,8 @@ pub enum Action {
     },
     /// A run was begun; what was shown before is forgotten.
     Launched(Box<Run>),
-    /// Something about a run. News of any other run than the present one are dropped.
+    /// Something about a run. News of an earlier run are dropped, those of a later one wait until
+    /// it is launched.
     News {
         /// The [`Run::id`] it is about.
         run: u32,
@@ -183,7 +184,8 @@ pub enum News {
 /// What a run is, before its first event.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Run {
-    /// A number of its own for each run of the app; news carry it.
+    /// A number of its own for each run of the app, higher than that of the run before; news carry
+    /// it.
     pub id: u32,
     /// What [`Effect::Launch`] calls it.
     pub name: String,

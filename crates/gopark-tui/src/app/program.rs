@@ -52,6 +52,8 @@ pub(super) struct Program {
     drive: Option<Drive>,
     /// What was known when it was last asked to go on.
     asked_at: Option<u64>,
+    /// What was known when it last stood: up to there every step is whole.
+    whole: u64,
     /// The last time it was asked to go on, nothing happened.
     dry: bool,
     /// What the viewer waits for.
@@ -75,9 +77,10 @@ impl Program {
         self.state == State::Over
     }
 
-    /// Whether everything that was asked for is there.
-    pub(super) fn is_settled(&self) -> bool {
-        matches!(self.state, State::Idle | State::Over) || self.is_live()
+    /// Whether nothing that follows can belong to a step that ends at `to`, the end of what is
+    /// known.
+    pub(super) fn is_whole(&self, to: u64) -> bool {
+        to <= self.whole || self.is_over() || self.is_live()
     }
 
     /// Whether it runs by itself.
@@ -104,6 +107,7 @@ impl App {
                 let program = &mut self.program;
                 if !program.is_over() {
                     program.dry = program.asked_at == Some(known);
+                    program.whole = known;
                     program.state = State::Idle;
                 }
             }
@@ -179,7 +183,11 @@ impl App {
 
     fn say_end(&mut self) {
         let ended = self.program.ended.clone();
-        self.say(if ended.is_empty() { "this is the end: home or ← goes back".to_owned() } else { ended });
+        self.say(if ended.is_empty() {
+            "this is the end: home or ← goes back".to_owned()
+        } else {
+            ended
+        });
     }
 
     fn ask_lab(&mut self) {

@@ -163,10 +163,10 @@ impl App {
 
     /// The playhead leaves in another way than by the movement that was asked about.
     pub(super) fn close_question(&mut self) {
-        if let Some(card) = self.quiz.card.take() {
-            if card.shown.right.is_none() {
-                self.quiz.asked.remove(&card.gate.at);
-            }
+        if let Some(card) = self.quiz.card.take()
+            && card.shown.right.is_none()
+        {
+            self.quiz.asked.remove(&card.gate.at);
         }
     }
 }

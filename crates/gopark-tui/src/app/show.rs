@@ -32,8 +32,7 @@ impl App {
         let narration = self.narration();
         let overlay = self.overlay();
         let context = self.context();
-        let word = |wish| (wish == Wish::PlayPause && self.head.playing).then_some("pause");
-        let hints = keymap::hints(context, |wish| self.can(wish), word);
+        let hints = keymap::hints(context, |wish| self.can(wish), |wish| self.word(wish));
         let help = if overlay == Overlay::Help { keymap::help() } else { Vec::new() };
         let play = self.play_bar();
         let at = self.head.at;
@@ -54,6 +53,15 @@ impl App {
             hints,
             help,
             notice: self.notice(),
+        }
+    }
+
+    /// What a key is called now, if that is not what the table says.
+    fn word(&self, wish: Wish) -> Option<&'static str> {
+        match (wish, self.cover) {
+            (Wish::PlayPause, _) if self.head.playing => Some("pause"),
+            (Wish::Up | Wish::Down, Cover::Output(_)) => Some("scroll"),
+            _ => None,
         }
     }
 
@@ -197,7 +205,8 @@ impl App {
 
     fn words_of_chapter(&self, lesson: &Lesson, begin: Begin) -> String {
         let Some(chapter) = lesson.chapters.get(begin.chapter) else { return String::new() };
-        let facts = |when: &Trigger| self.history.record(begin.at).map(|record| when.facts_of(&record));
+        let facts =
+            |when: &Trigger| self.history.record(begin.at).map(|record| when.facts_of(&record));
         let facts: Facts = chapter.when.as_ref().and_then(facts).unwrap_or_default();
         chapter.text.render(&facts)
     }

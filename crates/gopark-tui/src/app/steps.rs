@@ -97,7 +97,7 @@ impl App {
             Grain::Event => (at < known).then_some(at + 1),
             Grain::Step => match self.history.next_decision(at) {
                 // At the end of what is known more may belong to the step.
-                Some(to) => (to < known || self.program.is_settled()).then_some(to),
+                Some(to) => (to < known || self.program.is_whole(to)).then_some(to),
                 None => (at < known && self.program.is_over()).then_some(known),
             },
         }

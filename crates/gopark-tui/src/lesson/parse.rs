@@ -19,7 +19,7 @@ pub(super) fn lesson(text: &str) -> Result<Lesson, Vec<LessonError>> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let lines: Vec<&str> = text.lines().collect();
     let mut reader = Reader { last_line: lines.len().max(1), ..Reader::default() };
-    let body = reader.front(&lines);
+    let Some(body) = reader.front(&lines) else { return Err(reader.errors) };
     for block in blocks::blocks(&lines[body..], body + 1) {
         if let Err(message) = reader.take(&block) {
             reader.wrong(block.line, message);
@@ -38,6 +38,8 @@ struct Reader {
     words: String,
     /// Lines of chapters that have a `when:`, be it wrong.
     begun: Vec<usize>,
+    /// Text before the title has been complained about, once for all of it.
+    untitled: bool,
     errors: Vec<LessonError>,
     last_line: usize,
 }
@@ -49,6 +51,10 @@ struct Asking {
     trigger: Option<Trigger>,
     text: Vec<String>,
     choices: Vec<Choice>,
+    /// Answers that stand there, right or wrong.
+    answers: usize,
+    /// Whether a reason stands there, right or wrong.
+    reason: bool,
     why: Option<Template>,
     line: usize,
 }
@@ -58,15 +64,15 @@ impl Reader {
         self.errors.push(LessonError { line, message });
     }
 
-    /// Reads the front matter; returns how many lines it has.
-    fn front(&mut self, lines: &[&str]) -> usize {
+    /// Reads the front matter; gives how many lines it has, if it can be told from the rest.
+    fn front(&mut self, lines: &[&str]) -> Option<usize> {
         if lines.first().is_none_or(|line| line.trim_end() != "---") {
             self.wrong(1, "a lesson begins with a line --- and its program".to_owned());
-            return 0;
+            return None;
         }
         let Some(end) = lines.iter().skip(1).position(|line| line.trim_end() == "---") else {
             self.wrong(1, "the second line --- is missing".to_owned());
-            return lines.len();
+            return None;
         };
         let mut seen = Vec::new();
         for (i, line) in lines[1..=end].iter().enumerate() {
@@ -77,7 +83,7 @@ impl Reader {
         if !seen.contains(&"program") {
             self.wrong(1, "program: is missing".to_owned());
         }
-        end + 2
+        Some(end + 2)
     }
 
     /// Reads a line `key: value`.
@@ -100,7 +106,8 @@ impl Reader {
             "summary" => value.clone_into(&mut lesson.summary),
             "procs" => lesson.procs = Some(procs(value)?),
             "seed" => {
-                let seed = value.parse().map_err(|_| format!("\"{value}\" is no seed: a number"))?;
+                let seed =
+                    value.parse().map_err(|_| format!("\"{value}\" is no seed: a number"))?;
                 lesson.seed = Some(seed);
             }
             "speed" => {
@@ -137,6 +144,11 @@ impl Reader {
             Kind::Choice(n) => self.choice(block, n),
             Kind::Why => self.why(block),
             Kind::Text => self.text(block),
+            Kind::StrangeHeading => {
+                // Whatever follows was probably meant as a question.
+                self.asking = Some(Asking::new(None, block.line));
+                Err("this heading is neither # title, ## chapter nor ### ask".to_owned())
+            }
             Kind::Strange(what) => Err(what.to_owned()),
         }
     }
@@ -197,23 +209,18 @@ impl Reader {
     fn ask(&mut self, block: &Block) -> Result<(), String> {
         self.in_chapter("a question")?;
         let trigger = Trigger::parse(&block.text);
-        self.asking = Some(Asking {
-            trigger: trigger.as_ref().ok().cloned(),
-            text: Vec::new(),
-            choices: Vec::new(),
-            why: None,
-            line: block.line,
-        });
+        self.asking = Some(Asking::new(trigger.as_ref().ok().cloned(), block.line));
         trigger.map(drop)
     }
 
     fn choice(&mut self, block: &Block, n: usize) -> Result<(), String> {
         let asking = self.asking.as_mut().ok_or("an answer belongs after a line ### ask")?;
         let Some(trigger) = &asking.trigger else { return Ok(()) };
-        if asking.why.is_some() {
+        if asking.reason {
             return Err("answers come before why:".to_owned());
         }
-        let wanted = asking.choices.len() + 1;
+        asking.answers += 1;
+        let wanted = asking.answers;
         let (text, right) = block
             .text
             .rsplit_once("=>")
@@ -231,7 +238,7 @@ impl Reader {
     fn why(&mut self, block: &Block) -> Result<(), String> {
         let asking = self.asking.as_mut().ok_or("why: belongs after the answers of a question")?;
         let Some(trigger) = &asking.trigger else { return Ok(()) };
-        if asking.why.is_some() {
+        if std::mem::replace(&mut asking.reason, true) {
             return Err("a question has one why:".to_owned());
         }
         asking.why = Some(Template::parse(&block.text, trigger.facts())?);
@@ -240,19 +247,24 @@ impl Reader {
 
     fn text(&mut self, block: &Block) -> Result<(), String> {
         if let Some(asking) = &mut self.asking {
-            if asking.why.is_some() || !asking.choices.is_empty() {
+            if asking.reason || asking.answers > 0 {
                 return Err("this text is in no place: a question ends with why:".to_owned());
             }
             asking.text.push(block.text.clone());
             return Ok(());
         }
-        if self.lesson.title.is_empty() {
+        if self.lesson.title.is_empty() && !self.untitled {
+            self.untitled = true;
             return Err("text before the title: it begins with #".to_owned());
         }
         let Some(chapter) = self.lesson.chapters.last_mut() else {
             paragraph(&mut self.lesson.intro, &block.text);
             return Ok(());
         };
+        if chapter.when.is_none() && self.begun.contains(&chapter.line) {
+            // Its trigger is wrong, so nobody knows which facts there are.
+            return Ok(());
+        }
         let names = chapter.when.as_ref().map_or(&[][..], Trigger::facts);
         Template::parse(&block.text, names)?;
         paragraph(&mut self.words, &block.text);
@@ -274,14 +286,15 @@ impl Reader {
 
     fn finish(mut self) -> Result<Lesson, Vec<LessonError>> {
         self.end_question();
-        if self.lesson.title.is_empty() {
+        if self.lesson.title.is_empty() && !self.untitled {
             self.wrong(self.last_line, "the title is missing: a line # Title".to_owned());
         }
         if self.lesson.chapters.is_empty() {
             self.wrong(self.last_line, "there is no chapter: a line ## Title".to_owned());
         }
         let lines: Vec<usize> = self.lesson.chapters.iter().skip(1).map(|c| c.line).collect();
-        for line in lines.into_iter().filter(|line| !self.begun.contains(line)).collect::<Vec<_>>() {
+        for line in lines.into_iter().filter(|line| !self.begun.contains(line)).collect::<Vec<_>>()
+        {
             self.wrong(line, "when does this chapter begin? when: is missing".to_owned());
         }
         if self.errors.is_empty() {
@@ -293,19 +306,33 @@ impl Reader {
 }
 
 impl Asking {
-    /// The question, if nothing of it is missing; no word about one whose trigger is wrong.
+    fn new(trigger: Option<Trigger>, line: usize) -> Self {
+        Self {
+            trigger,
+            text: Vec::new(),
+            choices: Vec::new(),
+            answers: 0,
+            reason: false,
+            why: None,
+            line,
+        }
+    }
+
+    /// The question, if nothing of it is missing; no second word about what is wrong with it.
     fn whole(self) -> Result<Ask, Option<String>> {
         let trigger = self.trigger.ok_or(None)?;
         if self.text.is_empty() {
             return Err(Some("the question has no words".to_owned()));
         }
         let text = Template::parse(&self.text.join("\n"), trigger.facts()).map_err(Some)?;
-        if !CHOICES.contains(&self.choices.len()) {
-            let (few, many) = (CHOICES.start(), CHOICES.end());
-            let n = self.choices.len();
+        if !CHOICES.contains(&self.answers) {
+            let (few, many, n) = (CHOICES.start(), CHOICES.end(), self.answers);
             return Err(Some(format!("a question has {few} or {many} answers; this one has {n}")));
         }
-        let why = self.why.ok_or(Some("the question has no why:".to_owned()))?;
+        if !self.reason {
+            return Err(Some("the question has no why:".to_owned()));
+        }
+        let why = self.why.ok_or(None)?;
         Ok(Ask { trigger, text, choices: self.choices, why, line: self.line })
     }
 }

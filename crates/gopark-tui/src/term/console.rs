@@ -120,6 +120,7 @@ pub fn restore_on_panic() {
 
 /// Writes everything. Another program may have left the terminal in the mode in which a full one
 /// answers "would block".
+#[expect(clippy::disallowed_methods, reason = "a full terminal does not tell when it has room")]
 fn write_all(out: &mut File, mut bytes: &[u8]) -> io::Result<()> {
     while !bytes.is_empty() {
         match out.write(bytes) {

@@ -2,12 +2,12 @@
 //!
 //! Frames are dropped, never queued. A terminal that takes long for each (a slow link) gets fewer:
 //! when writing has taken more than half of a frame's time thrice in a row, their number is halved,
-//! down to [`FEWEST`]; when a good many have gone through quickly, it rises again.
+//! down to a few; when a good many have gone through quickly, it rises again.
 
 use std::time::Duration;
 
 /// The fewest frames a second.
-pub const FEWEST: u32 = 5;
+const FEWEST: u32 = 5;
 /// Slow frames in a row until there are fewer.
 const PATIENCE: u32 = 3;
 /// Quick frames in a row until there are more: recovery is slow, lest it swing.
@@ -116,7 +116,9 @@ mod tests {
         for fps in [0, 1, 3, 60] {
             let mut pacer = Pacer::new(fps);
             paces(&mut pacer, 30, Duration::from_secs(9));
-            assert!(pacer.gap() >= Duration::from_millis(16) && pacer.gap() <= Duration::from_secs(1));
+            assert!(
+                pacer.gap() >= Duration::from_millis(16) && pacer.gap() <= Duration::from_secs(1)
+            );
         }
     }
 }

@@ -228,7 +228,7 @@ fn as_fast_as_it_goes_many_records_go_by_in_a_frame() {
 fn words_that_are_new_are_given_time_to_be_read() {
     let mut quiet = Bench::recording(stealing(1), None);
     let mut taught = Bench::recording(stealing(1), Some(LESSON));
-    let mut rest = |bench: &mut Bench| {
+    let rest = |bench: &mut Bench| {
         bench.wish(Wish::PlayPause);
         bench.tick(1);
         while bench.app.wake() == Wake::Frame {

@@ -195,13 +195,25 @@ fn a_program_that_cannot_start_says_why() {
 }
 
 #[test]
-fn news_of_another_run_are_dropped() {
+fn news_of_an_earlier_run_are_dropped() {
     let mut bench = Bench::lab(stealing(9), None);
-    let news = News::Records(stealing(1));
-    bench.act(Action::News { run: 9, news });
+    bench.act(Action::News { run: 0, news: News::Records(stealing(1)) });
     bench.act(Action::News { run: 0, news: News::Failed("x".to_owned()) });
     assert_eq!(bench.app.history().len(), 7);
     assert_eq!(bench.app.scene().notice, None);
+}
+
+#[test]
+fn news_of_a_later_run_wait_for_its_launch() {
+    let mut bench = Bench::lab(stealing(9), None);
+    bench.act(Action::News { run: 3, news: News::Records(stealing(1)) });
+    bench.act(Action::News { run: 2, news: News::Failed("x".to_owned()) });
+    assert_eq!(bench.app.history().len(), 7);
+    let mut run = bench.app.run().clone();
+    run.id = 3;
+    bench.act(Action::Launched(Box::new(run)));
+    assert_eq!((bench.app.history().len(), bench.app.at()), (32, 6));
+    assert_eq!(bench.app.scene().notice, None, "the run that failed is forgotten");
 }
 
 #[test]

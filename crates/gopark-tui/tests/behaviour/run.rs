@@ -11,20 +11,20 @@ use gopark_tui::lesson::Lesson;
 
 /// Makes records in order.
 #[derive(Debug, Default)]
-pub struct Script {
-    pub records: Vec<Record>,
+pub(crate) struct Script {
+    pub(crate) records: Vec<Record>,
     time: u64,
 }
 
 impl Script {
     /// Time goes on.
-    pub fn later(&mut self) -> &mut Self {
+    pub(crate) fn later(&mut self) -> &mut Self {
         self.time += 100;
         self
     }
 
     /// Something happens, done by `m` on `p` in `g`.
-    pub fn by(
+    pub(crate) fn by(
         &mut self,
         (m, p, g): (u32, u32, Option<u64>),
         event: Event,
@@ -48,7 +48,7 @@ impl Script {
     }
 
     /// The run begins with two Ps and main in the slot of P0.
-    pub fn start(&mut self) -> &mut Self {
+    pub(crate) fn start(&mut self) -> &mut Self {
         let out = Actor::default();
         let program = "two".to_owned();
         let event = Event::RunStart { drive: Drive::Lab, seed: 7, procs: 2, program, step_ns: 100 };
@@ -70,7 +70,7 @@ impl Script {
     }
 
     /// Main makes goroutines; each kicks the one before out of the slot.
-    pub fn make(&mut self, gs: std::ops::RangeInclusive<u64>) -> &mut Self {
+    pub(crate) fn make(&mut self, gs: std::ops::RangeInclusive<u64>) -> &mut Self {
         let first = *gs.start();
         for g in gs {
             self.later();
@@ -87,7 +87,7 @@ impl Script {
     }
 
     /// A thief comes and takes `gs` of the ring of P0, which holds `of`.
-    pub fn steal(&mut self, gs: std::ops::RangeInclusive<u64>, of: u32) -> &mut Self {
+    pub(crate) fn steal(&mut self, gs: std::ops::RangeInclusive<u64>, of: u32) -> &mut Self {
         self.later();
         self.by((0, 0, Some(1)), Event::PGet { p: PId(1) }, None);
         let start = Event::MStart { m: MId(1), p: Some(PId(1)), spinning: true };
@@ -104,21 +104,17 @@ impl Script {
     }
 
     /// The goroutine on P1 parks and another is taken from the global queue, if there is one.
-    pub fn park(&mut self, g: u64) -> &mut Self {
+    pub(crate) fn park(&mut self, g: u64) -> &mut Self {
         let event = Event::GoPark { g: GId(g), why: WaitReason::Sleep, on: None };
         self.later().by((1, 1, Some(g)), event, Some(Rule::ParkUntilReady {}))
     }
 
     /// It is made ready again by main.
-    pub fn ready(&mut self, g: u64) -> &mut Self {
+    pub(crate) fn ready(&mut self, g: u64) -> &mut Self {
         let event = Event::GoReady { g: GId(g), to: Queue::Global };
         self.later().by((0, 0, Some(1)), event, None);
-        let get = Event::GlobalGet {
-            p: PId(1),
-            gs: vec![GId(g)],
-            why: GlobalWhy::LocalEmpty,
-            left: 0,
-        };
+        let get =
+            Event::GlobalGet { p: PId(1), gs: vec![GId(g)], why: GlobalWhy::LocalEmpty, left: 0 };
         let rule = Rule::GlobalBatch { size: 1, procs: 2, taken: 1 };
         self.later().by((1, 1, None), get, Some(rule));
         let event = Event::GoStart { g: GId(g), from: Queue::Hand, tick: 2 };
@@ -126,7 +122,7 @@ impl Script {
     }
 
     /// Main returns.
-    pub fn end(&mut self) -> &mut Self {
+    pub(crate) fn end(&mut self) -> &mut Self {
         let exit = Event::GoExit { g: GId(1), how: ExitKind::Returned };
         self.later().by((0, 0, Some(1)), exit, None);
         let end = Event::RunEnd { how: EndKind::Returned, text: String::new() };
@@ -135,7 +131,7 @@ impl Script {
 }
 
 /// A run in which P1 steals three of six from P0, with `rounds` of parking after it.
-pub fn stealing(rounds: usize) -> Vec<Record> {
+pub(crate) fn stealing(rounds: usize) -> Vec<Record> {
     let mut script = Script::default();
     script.start().make(2..=8).steal(2..=4, 6);
     for _ in 0..rounds {
@@ -146,7 +142,7 @@ pub fn stealing(rounds: usize) -> Vec<Record> {
 }
 
 /// A lesson for that run.
-pub const LESSON: &str = "\
+pub(crate) const LESSON: &str = "\
 ---
 program: stealing
 procs: 2
@@ -178,24 +174,24 @@ Nobody must wait for ever.
 ";
 
 /// An app with the run of `records` in the lab, and the program behind it.
-pub struct Bench {
-    pub app: App,
+pub(crate) struct Bench {
+    pub(crate) app: App,
     /// What the program does in the end.
-    pub records: Vec<Record>,
+    pub(crate) records: Vec<Record>,
     /// How much of that it has done.
-    pub done: usize,
+    pub(crate) done: usize,
     /// Every command it was given.
-    pub sent: Vec<Command>,
+    pub(crate) sent: Vec<Command>,
     /// Effects that are not for the program.
-    pub others: Vec<Effect>,
+    pub(crate) others: Vec<Effect>,
     /// Whether it answers at once; if not, commands only pile up in `sent`.
-    pub answers: bool,
+    pub(crate) answers: bool,
     ended: bool,
 }
 
 impl Bench {
     /// The program is connected and stands at its first gate.
-    pub fn lab(records: Vec<Record>, lesson: Option<&str>) -> Self {
+    pub(crate) fn lab(records: Vec<Record>, lesson: Option<&str>) -> Self {
         let mut bench = Self::begin(records, lesson, Source::Program(Drive::Lab));
         bench.news(News::Connected);
         bench.news(News::Paused { seq: 0, time: Nanos(0) });
@@ -203,7 +199,7 @@ impl Bench {
     }
 
     /// A recording that is read.
-    pub fn recording(records: Vec<Record>, lesson: Option<&str>) -> Self {
+    pub(crate) fn recording(records: Vec<Record>, lesson: Option<&str>) -> Self {
         let mut bench = Self::begin(Vec::new(), lesson, Source::Recording);
         bench.news(News::Records(records));
         bench.news(News::Ended { how: String::new(), well: true });
@@ -211,7 +207,7 @@ impl Bench {
     }
 
     /// Launched, but with nobody there yet.
-    pub fn begin(records: Vec<Record>, lesson: Option<&str>, source: Source) -> Self {
+    pub(crate) fn begin(records: Vec<Record>, lesson: Option<&str>, source: Source) -> Self {
         let lesson = lesson.map(|text| Lesson::parse(text).expect("the lesson is right"));
         let mut bench = Self {
             app: App::new(Theme::default(), Vec::new()),
@@ -235,20 +231,20 @@ impl Bench {
         bench
     }
 
-    pub fn wish(&mut self, wish: Wish) {
+    pub(crate) fn wish(&mut self, wish: Wish) {
         self.act(Action::Wish(wish));
     }
 
-    pub fn news(&mut self, news: News) {
+    pub(crate) fn news(&mut self, news: News) {
         self.act(Action::News { run: 1, news });
     }
 
-    pub fn tick(&mut self, ms: u64) {
+    pub(crate) fn tick(&mut self, ms: u64) {
         self.act(Action::Tick { elapsed: std::time::Duration::from_millis(ms) });
     }
 
     /// Lets something happen, and lets the program answer.
-    pub fn act(&mut self, action: Action) {
+    pub(crate) fn act(&mut self, action: Action) {
         let effects = self.app.update(action);
         for effect in effects {
             match effect {
@@ -304,7 +300,7 @@ impl Bench {
     }
 
     /// Ticks like a stage until nothing moves or a thousand frames have gone by.
-    pub fn settle(&mut self) {
+    pub(crate) fn settle(&mut self) {
         for _ in 0..1000 {
             match self.app.wake() {
                 gopark_tui::app::Wake::Never => return,
@@ -318,30 +314,30 @@ impl Bench {
     }
 
     /// One decision forward, to its end.
-    pub fn step(&mut self) {
+    pub(crate) fn step(&mut self) {
         self.wish(Wish::StepForward);
         self.settle();
     }
 
     /// What the lesson says now.
-    pub fn words(&mut self) -> String {
+    pub(crate) fn words(&mut self) -> String {
         self.app.scene().narration.text
     }
 
     /// What the event was.
-    pub fn event(&mut self) -> String {
+    pub(crate) fn event(&mut self) -> String {
         self.app.scene().narration.event
     }
 
     /// Everything at rest that must be the same whichever way one came here.
-    pub fn picture(&mut self) -> String {
+    pub(crate) fn picture(&mut self) -> String {
         let scene = self.app.scene();
         format!("{:?}\n{:?}\n{:?}", scene.world, scene.narration, scene.recent)
     }
 }
 
 /// A number below `n`, from a seed that goes on.
-pub fn roll(seed: &mut u64, n: u64) -> u64 {
+pub(crate) fn roll(seed: &mut u64, n: u64) -> u64 {
     *seed = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let mut z = *seed;
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

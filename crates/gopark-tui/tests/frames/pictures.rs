@@ -58,7 +58,7 @@ fn half_of_a_ring_on_its_way_to_the_thief() {
 
 #[test]
 fn a_lesson_with_everything_open() {
-    let (world, recent, output) = (fanout().world(), steal(), printed());
+    let (world, recent, output) = (fanout().world(), recent(), printed());
     let scene = lecture(&world, &recent, &output);
     for size in SIZES {
         check("lesson", &scene, size, &Theme::default());

@@ -3,8 +3,8 @@
 use gopark_model::World;
 use gopark_trace::snapshot::{ChanSnap, GSnap, LockSnap, MSnap, PSnap, TimerSnap, WgSnap};
 use gopark_trace::{
-    Actor, Certainty, ChanId, Drive, Event, FdId, GId, GStatus, LockId, MId, Nanos, Obj, PId,
-    Queue, Record, Rule, Snapshot, TimerId, TimerKind, WaitReason, WgId,
+    Actor, Certainty, ChanId, Drive, Event, ExitKind, FdId, GId, GStatus, LockId, MId, Nanos, Obj,
+    PId, Queue, Record, Rule, Snapshot, TimerId, TimerKind, WaitReason, WgId,
 };
 use gopark_tui::scene::{
     KeyHint, MenuCard, Narration, Overlay, PlayBar, QuestionCard, Scene, Selected,
@@ -263,6 +263,17 @@ pub(crate) fn steal() -> Vec<Record> {
     let calm = Event::MSpin { m: MId(1), on: false, spinning: 0 };
     let start = Event::GoStart { g: GId(33), from: Queue::Hand, tick: 42 };
     vec![steal, record(43, time, actor, calm), record(44, time, actor, start)]
+}
+
+/// The latest events; in the program's own words, so that pictures stay when ours get better.
+pub(crate) fn recent() -> Vec<Record> {
+    let log = |text: &str| Event::UserLog { text: text.to_owned() };
+    let end = Event::GoExit { g: GId(20), how: ExitKind::Returned };
+    [end, log("G7 takes job 12"), log("P1 looks for work"), log("G17 waits for room in jobs")]
+        .into_iter()
+        .zip(38..)
+        .map(|(event, seq)| record(seq, Nanos(23_400_000), Actor::default(), event))
+        .collect()
 }
 
 /// G7 parks on a channel, and the goroutine in the slot of its P takes over.

@@ -155,6 +155,10 @@ impl<Pl: Platform> Sched<Pl> {
         // A group of its own: before the lock is ours, others may have changed the count again.
         self.account(m, spin_stamp(change));
         let mut locked = self.lock();
+        if locked.ended.is_some() {
+            // Every idle M was sent home already.
+            return;
+        }
         let idle = locked.idle_ps.len() as u32;
         match self.pidle_get_as(m, &mut locked, Rule::WakeOne { idle }) {
             Some(p) => self.start_m(m, locked, p, true),

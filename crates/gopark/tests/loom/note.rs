@@ -62,7 +62,7 @@ fn a_wake_is_seen_by_one_that_still_spins() {
 
 #[test]
 fn an_m_that_goes_to_the_idle_list_again_is_woken_again() {
-    check(None, || {
+    check(Some(4), || {
         let m = M::new();
         let idle = Arc::new(Locked::new(false));
         let sleeper = {

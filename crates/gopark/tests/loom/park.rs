@@ -72,7 +72,7 @@ fn ready(list: &List) -> Option<Arc<G>> {
 
 #[test]
 fn a_waker_runs_only_who_has_left_its_stack() {
-    check(None, || {
+    check(Some(3), || {
         let (g, list) = (G::running(), Arc::new(List::new(None)));
         // Two wakers: one of them finds it, at most.
         let wakers: Vec<_> = (0..2)
@@ -91,7 +91,7 @@ fn a_waker_runs_only_who_has_left_its_stack() {
 
 #[test]
 fn a_goroutine_that_is_made_ready_passes_through_a_queue_to_another_m() {
-    check(None, || {
+    check(Some(3), || {
         let (g, list) = (G::running(), Arc::new(List::new(None)));
         let queue = Arc::new(List::new(None));
         let waker = {

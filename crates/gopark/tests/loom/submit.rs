@@ -120,7 +120,7 @@ fn work_is_found_by_the_one_that_gives_up_or_somebody_is_woken() {
 
 #[test]
 fn a_burst_of_work_wakes_one_at_most() {
-    check(None, || submit_while_the_last_spinner_gives_up::<Spinning>(2));
+    check(Some(3), || submit_while_the_last_spinner_gives_up::<Spinning>(2));
 }
 
 #[test]
@@ -170,55 +170,122 @@ fn every_change_of_the_count_has_its_own_number() {
     });
 }
 
-/// The rest of `wakep` and of giving up a P, where the idle Ps and the note that work was left are
-/// under the scheduler's lock. `NOTE_UNDER_LOCK` is whether the note is left before the lock is
-/// released.
-fn submit_while_an_m_that_does_not_spin_gives_up<const NOTE_UNDER_LOCK: bool>() {
-    let spinning = Arc::new(Spinning::new());
-    let queue = Arc::new(Queue::default());
-    let needed = Arc::new(AtomicBool::new(false));
-    let idle_ps = Arc::new(Locked::new(0_u32));
-    let submitter = {
-        let (spinning, queue) = (Arc::clone(&spinning), Arc::clone(&queue));
-        let (needed, idle_ps) = (Arc::clone(&needed), Arc::clone(&idle_ps));
-        thread::spawn(move || {
-            queue.put();
-            if spinning.any_after_submit() || spinning.try_first().is_none() {
-                return false;
-            }
-            idle_ps.lock();
-            let found = idle_ps.held(|idle| idle.checked_sub(1).inspect(|left| *idle = *left));
-            if found.is_none() {
-                spinning.stop();
-                if NOTE_UNDER_LOCK {
-                    needed.store(true, Ordering::SeqCst);
-                    idle_ps.unlock();
-                } else {
-                    idle_ps.unlock();
-                    needed.store(true, Ordering::SeqCst);
-                }
-                return false;
-            }
-            idle_ps.unlock();
-            true
+/// The rest of `wakep` and of giving up a P: the idle Ps under the scheduler's lock, and the note
+/// that work was left because none was idle.
+struct Rest {
+    spinning: Spinning,
+    queue: Queue,
+    needed: AtomicBool,
+    idle: Locked<u32>,
+    /// The length of `idle`, for those without the lock.
+    idle_len: AtomicU32,
+}
+
+impl Rest {
+    fn new(needed: bool) -> Arc<Self> {
+        Arc::new(Self {
+            spinning: Spinning::new(),
+            queue: Queue::default(),
+            needed: AtomicBool::new(needed),
+            idle: Locked::new(0),
+            idle_len: AtomicU32::new(0),
         })
+    }
+
+    fn set_idle(&self, idle: &mut u32, to: u32) {
+        *idle = to;
+        self.idle_len.store(to, Ordering::SeqCst);
+    }
+
+    /// Submits and wakes; whether somebody was woken. The note is left before the lock is released,
+    /// or after it.
+    fn submit(&self, note_under_lock: bool) -> bool {
+        self.queue.put();
+        if self.spinning.any_after_submit() {
+            return false;
+        }
+        let noted = self.needed.load(Ordering::SeqCst);
+        if self.idle_len.load(Ordering::SeqCst) == 0 && noted {
+            return false;
+        }
+        if self.spinning.try_first().is_none() {
+            return false;
+        }
+        self.idle.lock();
+        let found = self.idle.held(|idle| {
+            let found = *idle > 0;
+            self.set_idle(idle, idle.saturating_sub(1));
+            found
+        });
+        if !found {
+            self.spinning.stop();
+        }
+        if !found && note_under_lock {
+            self.needed.store(true, Ordering::SeqCst);
+        }
+        self.idle.unlock();
+        if !found && !note_under_lock {
+            self.needed.store(true, Ordering::SeqCst);
+        }
+        found
+    }
+
+    /// What an M does that found nothing and does not spin: it takes the note and looks once more,
+    /// or gives up its P. Whether it looks.
+    fn give_up(&self) -> bool {
+        self.idle.with(|idle| {
+            let noted = self.needed.load(Ordering::SeqCst);
+            if !noted {
+                self.set_idle(idle, *idle + 1);
+            }
+            noted
+        })
+    }
+
+    /// What an M does that took the note. Whether it found the work.
+    fn look_again(&self) -> bool {
+        self.spinning.start();
+        self.needed.store(false, Ordering::SeqCst);
+        if self.queue.take() {
+            return true;
+        }
+        self.idle.with(|idle| self.set_idle(idle, *idle + 1));
+        self.spinning.stop();
+        self.queue.take()
+    }
+}
+
+fn submit_while_an_m_that_does_not_spin_gives_up(note_under_lock: bool) {
+    let rest = Rest::new(false);
+    let submitter = {
+        let rest = Arc::clone(&rest);
+        thread::spawn(move || rest.submit(note_under_lock))
     };
-    // It found nothing, did not spin because another does, and gives its P up.
-    let looks_again = idle_ps.with(|idle| {
-        let needed = needed.load(Ordering::SeqCst);
-        *idle += u32::from(!needed);
-        needed
-    });
+    let looks = rest.give_up();
     let woken = submitter.join().expect("a model's thread");
-    assert!(woken || looks_again, "a P is idle, work waits, and nobody looks for it");
+    assert!(woken || looks, "a P is idle, work waits, and nobody looks for it");
 }
 
 #[test]
 fn work_that_finds_no_idle_p_leaves_a_note_under_the_lock() {
-    check(None, submit_while_an_m_that_does_not_spin_gives_up::<true>);
+    check(None, || submit_while_an_m_that_does_not_spin_gives_up(true));
 }
 
 #[test]
 fn a_note_left_after_the_lock_comes_too_late() {
-    must_fail(&["nobody looks for it"], submit_while_an_m_that_does_not_spin_gives_up::<false>);
+    must_fail(&["nobody looks for it"], || submit_while_an_m_that_does_not_spin_gives_up(false));
+}
+
+#[test]
+fn work_that_finds_the_note_left_already_needs_no_other() {
+    check(None, || {
+        let rest = Rest::new(true);
+        let submitter = {
+            let rest = Arc::clone(&rest);
+            thread::spawn(move || rest.submit(true))
+        };
+        let found = rest.give_up() && rest.look_again();
+        let woken = submitter.join().expect("a model's thread");
+        assert!(woken || found, "work waits and nobody looks for it");
+    });
 }

@@ -27,14 +27,17 @@ pub(super) enum Kind {
     Why,
     /// A paragraph.
     Text,
-    /// Something a lesson does not have.
+    /// A heading a lesson does not have.
+    StrangeHeading,
+    /// Something else a lesson does not have.
     Strange(&'static str),
 }
 
 impl Kind {
     /// Whether lines that begin nothing new may belong to it.
     fn goes_on(self) -> bool {
-        !matches!(self, Self::Title | Self::Chapter | Self::Ask | Self::When | Self::Strange(_))
+        use Kind::{Ask, Chapter, StrangeHeading, Title, When};
+        !matches!(self, Title | Chapter | Ask | When | StrangeHeading)
     }
 }
 
@@ -63,7 +66,7 @@ pub(super) fn blocks(lines: &[&str], first: usize) -> Vec<Block> {
         let (kind, text) = begins(text);
         match blocks.last_mut() {
             Some(last) if open && kind == Kind::Text => join(last, text),
-            Some(last) if open && last.kind == Kind::Note && kind == Kind::Strange(QUOTE) => {
+            Some(last) if open && kind == QUOTE && matches!(last.kind, Kind::Note | QUOTE) => {
                 join(last, text);
             }
             _ => {
@@ -82,8 +85,8 @@ fn join(block: &mut Block, more: &str) {
     block.text.push_str(more);
 }
 
-/// Said of a quotation that is no note.
-const QUOTE: &str = "a quotation is a note: > note: words";
+/// A quotation that is no note, or goes on with one.
+const QUOTE: Kind = Kind::Strange("a quotation is a note: > note: words");
 
 /// What kind of block a line begins, and its words.
 fn begins(text: &str) -> (Kind, &str) {
@@ -98,7 +101,7 @@ fn begins(text: &str) -> (Kind, &str) {
     if let Some(quoted) = text.strip_prefix('>').map(str::trim_start) {
         return match quoted.strip_prefix("note:") {
             Some(note) => (Kind::Note, note.trim_start()),
-            None => (Kind::Strange(QUOTE), quoted),
+            None => (QUOTE, quoted),
         };
     }
     for (mark, kind) in [("when:", Kind::When), ("why:", Kind::Why)] {
@@ -122,7 +125,7 @@ fn begins_heading(level: usize, text: &str) -> (Kind, &str) {
         (1, _) => (Kind::Title, text),
         (2, _) => (Kind::Chapter, text),
         (3, Some(rest)) if rest.is_empty() || rest.starts_with(' ') => (Kind::Ask, rest.trim()),
-        _ => (Kind::Strange("this heading is neither # title, ## chapter nor ### ask"), text),
+        _ => (Kind::StrangeHeading, text),
     }
 }
 

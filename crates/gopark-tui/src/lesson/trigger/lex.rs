@@ -32,14 +32,8 @@ impl fmt::Display for Token {
 }
 
 /// Signs, the longer ones first.
-const OPS: [(&str, Op); 6] = [
-    ("==", Op::Eq),
-    ("!=", Op::Ne),
-    ("<=", Op::Le),
-    (">=", Op::Ge),
-    ("<", Op::Lt),
-    (">", Op::Gt),
-];
+const OPS: [(&str, Op); 6] =
+    [("==", Op::Eq), ("!=", Op::Ne), ("<=", Op::Le), (">=", Op::Ge), ("<", Op::Lt), (">", Op::Gt)];
 
 /// Units of time, in nanoseconds.
 const UNITS: [(&str, i64); 5] =
