@@ -143,7 +143,9 @@ pub(crate) enum Command {
         plain: bool,
     },
     /// Check a recording against the rules of the scheduler
-    #[command(after_help = "Exit codes: 0 every rule is kept, 1 findings, 2 the file can't be read.")]
+    #[command(
+        after_help = "Exit codes: 0 every rule is kept, 1 findings, 2 the file can't be read."
+    )]
     Check {
         /// The recording
         file: PathBuf,
@@ -159,7 +161,9 @@ pub(crate) enum Command {
     /// List the keys of the stage
     Keys,
     /// Print completions for a shell
-    #[command(after_help = "Example: gopark completions bash > ~/.local/share/bash-completion/completions/gopark")]
+    #[command(
+        after_help = "Example: gopark completions bash > ~/.local/share/bash-completion/completions/gopark"
+    )]
     Completions {
         /// The shell
         shell: Shell,

@@ -149,7 +149,10 @@ impl Program {
         };
         let index = |i: usize, of: usize| -> Result<usize, String> {
             let n = number(i)?;
-            usize::try_from(n).ok().filter(|&n| n < of).ok_or(format!("`{name} {n}`: there are {of}"))
+            usize::try_from(n)
+                .ok()
+                .filter(|&n| n < of)
+                .ok_or(format!("`{name} {n}`: there are {of}"))
         };
         Ok(match name {
             "go" => Op::Go(index(1, self.bodies.len())?),

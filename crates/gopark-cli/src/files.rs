@@ -114,7 +114,8 @@ pub(crate) fn check(path: &Path) -> Result<ExitCode, Failed> {
     for violation in &violations {
         out += &format!("{violation}\n");
     }
-    let others = history.findings().iter().filter(|f| f.kind != gopark_model::FindingKind::Impossible);
+    let others =
+        history.findings().iter().filter(|f| f.kind != gopark_model::FindingKind::Impossible);
     let mut findings = violations.len();
     for finding in others {
         findings += 1;

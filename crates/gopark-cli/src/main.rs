@@ -112,15 +112,19 @@ fn run_program(program: &Program) -> Result<ExitCode, Failed> {
 }
 
 fn run_conformance(file: &std::path::Path) -> Result<ExitCode, Failed> {
-    let programs = conformance::read(file)
-        .map_err(|e| Failed(format!("{}: {e}", file.display())))?;
+    let programs =
+        conformance::read(file).map_err(|e| Failed(format!("{}: {e}", file.display())))?;
     let mut out = String::new();
     let mut matched = 0;
     for program in &programs {
         match program.check() {
             conformance::Verdict::Match => matched += 1,
-            conformance::Verdict::Differs(how) => out += &format!("{}: differs at {how}\n", program.name()),
-            conformance::Verdict::Unsupported(why) => out += &format!("{}: {why}\n", program.name()),
+            conformance::Verdict::Differs(how) => {
+                out += &format!("{}: differs at {how}\n", program.name())
+            }
+            conformance::Verdict::Unsupported(why) => {
+                out += &format!("{}: {why}\n", program.name())
+            }
         }
     }
     out += &format!("{matched} of {} programs in Go's order\n", programs.len());

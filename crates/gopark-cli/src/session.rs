@@ -12,9 +12,9 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command as Process, ExitStatus, Stdio};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::mpsc::Sender;
-use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
@@ -178,6 +178,10 @@ fn read_events(listener: &UnixListener, wire: &Mutex<Wire>, gone: &AtomicBool, n
 }
 
 /// The program's connection; none if it ended without one.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a socket can't be waited for together with a process"
+)]
 fn accept(listener: &UnixListener, gone: &AtomicBool) -> Option<UnixStream> {
     listener.set_nonblocking(true).ok()?;
     loop {
@@ -232,7 +236,8 @@ fn how_ended(status: ExitStatus) -> String {
 }
 
 fn signal_name(signal: i32) -> String {
-    signal_hook::low_level::signal_name(signal).map_or_else(|| format!("signal {signal}"), str::to_owned)
+    signal_hook::low_level::signal_name(signal)
+        .map_or_else(|| format!("signal {signal}"), str::to_owned)
 }
 
 /// A folder for one socket that nobody else can look into, gone when it is dropped.

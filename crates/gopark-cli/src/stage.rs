@@ -25,7 +25,8 @@ const BATCH: usize = 4096;
 /// The text of a lesson, read.
 pub(crate) fn parsed(lesson: &Lesson) -> Result<gopark_tui::Lesson, Failed> {
     gopark_tui::Lesson::parse(lesson.text).map_err(|errors| {
-        let lines: Vec<String> = errors.iter().map(|e| format!("{}.md: {e}", lesson.name)).collect();
+        let lines: Vec<String> =
+            errors.iter().map(|e| format!("{}.md: {e}", lesson.name)).collect();
         Failed::new(lines.join("\n"))
     })
 }
@@ -64,7 +65,8 @@ pub(crate) fn demo(lesson: &'static Lesson, demo: &Demo, look: &Look) -> Result<
 pub(crate) fn replay(path: &Path, look: &Look) -> Result<ExitCode, Failed> {
     // Opened here so that a file that is no recording is told before the screen changes.
     let mut reader = files::open(path)?;
-    let title = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let title =
+        path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     open(Vec::new(), look, move |director| {
         let id = director.next_id();
         let run = Run {

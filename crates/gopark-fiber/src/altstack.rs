@@ -41,19 +41,12 @@ impl AltStack {
     /// When there is no memory, or when the thread is on its signal stack right now.
     pub fn install() -> io::Result<AltStack> {
         let page = sys::page_size();
-        let usable = SIZE_MIN
-            .max(FRAMES * sys::signal_frame_min())
-            .next_multiple_of(page);
+        let usable = SIZE_MIN.max(FRAMES * sys::signal_frame_min()).next_multiple_of(page);
         let len = page + usable;
         let mapping = sys::reserve(len)?;
         let previous = guard(mapping, page).and_then(|()| exchange(mapping, page, usable));
         match previous {
-            Ok(previous) => Ok(AltStack {
-                mapping,
-                len,
-                previous,
-                here: PhantomData,
-            }),
+            Ok(previous) => Ok(AltStack { mapping, len, previous, here: PhantomData }),
             Err(e) => {
                 // SAFETY: it did not become the signal stack, and nobody else knows it.
                 unsafe { sys::release(mapping, len) };

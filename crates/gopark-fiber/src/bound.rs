@@ -39,11 +39,7 @@ impl BoundStack {
     pub(crate) fn new(region: &Arc<Region>, slot: u32) -> BoundStack {
         let top = region.span(slot).end;
         let record = region.pointer(top - RECORD).cast();
-        BoundStack {
-            record,
-            slot,
-            region: Some(Arc::clone(region)),
-        }
+        BoundStack { record, slot, region: Some(Arc::clone(region)) }
     }
 
     /// Bytes of the slot: the class it belongs to, and the number an overflow reports.
@@ -94,9 +90,7 @@ impl BoundStack {
     /// Whether the slot is one of `region`'s.
     #[inline]
     pub(crate) fn is_of(&self, region: &Arc<Region>) -> bool {
-        self.region
-            .as_ref()
-            .is_some_and(|own| Arc::ptr_eq(own, region))
+        self.region.as_ref().is_some_and(|own| Arc::ptr_eq(own, region))
     }
 
     /// The park record, one word that is ours. The slot's holder alone may use it: a fiber while it runs, whoever owns the

@@ -131,10 +131,7 @@ impl<In: 'static, Out: 'static> Fiber<In, Out> {
             f(&suspender, first);
             // Dropped here or by a panic, the suspender notes the end.
         });
-        Fiber {
-            coroutine: ManuallyDrop::new(coroutine),
-            stack: ManuallyDrop::new(stack),
-        }
+        Fiber { coroutine: ManuallyDrop::new(coroutine), stack: ManuallyDrop::new(stack) }
     }
 }
 
@@ -174,10 +171,7 @@ impl<In, Out> Fiber<In, Out> {
     ///
     /// When the fiber has not finished.
     pub fn into_stack(self) -> BoundStack {
-        assert!(
-            self.is_finished(),
-            "only a finished fiber gives up its stack"
-        );
+        assert!(self.is_finished(), "only a finished fiber gives up its stack");
         // A finished coroutine owns nothing.
         self.into_parts().1
     }
@@ -271,12 +265,7 @@ impl<In, Out> Fiber<In, Out> {
     fn into_parts(self) -> (Coroutine<In, Out>, BoundStack) {
         let mut this = ManuallyDrop::new(self);
         // SAFETY: each is taken once: `this` is not used again and never dropped.
-        unsafe {
-            (
-                ManuallyDrop::take(&mut this.coroutine),
-                ManuallyDrop::take(&mut this.stack),
-            )
-        }
+        unsafe { (ManuallyDrop::take(&mut this.coroutine), ManuallyDrop::take(&mut this.stack)) }
     }
 }
 
@@ -289,10 +278,7 @@ impl<In, Out> Drop for Fiber<In, Out> {
         // SAFETY: drop runs once and nothing uses the fields after it. The stack is taken first so that it is dropped last,
         // when the closure that lies on it is gone, also if dropping that panics.
         let (_stack, coroutine) = unsafe {
-            (
-                ManuallyDrop::take(&mut self.stack),
-                ManuallyDrop::take(&mut self.coroutine),
-            )
+            (ManuallyDrop::take(&mut self.stack), ManuallyDrop::take(&mut self.coroutine))
         };
         if state == State::New {
             discard_new(coroutine);
@@ -314,10 +300,7 @@ fn discard_new<In, Out>(mut coroutine: Coroutine<In, Out>) {
 
 impl<In, Out> fmt::Debug for Fiber<In, Out> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Fiber")
-            .field("state", &self.state())
-            .field("stack", &*self.stack)
-            .finish()
+        f.debug_struct("Fiber").field("state", &self.state()).field("stack", &*self.stack).finish()
     }
 }
 

@@ -57,11 +57,7 @@ impl SlotInfo {
             bytes.copy_from_slice(&word.load(Relaxed).to_ne_bytes());
         }
         let len = (self.name_len.load(Relaxed) as usize).min(NAME_BYTES);
-        Owner {
-            goroutine: self.goroutine.load(Relaxed),
-            name,
-            len,
-        }
+        Owner { goroutine: self.goroutine.load(Relaxed), name, len }
     }
 }
 

@@ -171,9 +171,7 @@ impl Region {
         // Marks are refused on memory that was locked since (mlockall): protection still works there.
         if PROTECTED_GUARDS.fetch_add(1, Relaxed) >= PROTECTED_GUARDS_MAX {
             PROTECTED_GUARDS.fetch_sub(1, Relaxed);
-            return Err(StackError::OutOfGuards {
-                max: PROTECTED_GUARDS_MAX,
-            });
+            return Err(StackError::OutOfGuards { max: PROTECTED_GUARDS_MAX });
         }
         self.protected.fetch_add(1, Relaxed);
         // SAFETY: as above. If it fails the guard still counts until the region goes, which errs on the safe side.
@@ -192,10 +190,7 @@ impl Region {
             info.next.store(head, Relaxed);
             // Release pairs with the Acquire in `take_returned`: the pool sees `next`, and that the last user's writes to
             // the stack are over. Pushes in between continue the release sequence, being read-modify-writes.
-            match self
-                .returned
-                .compare_exchange_weak(head, slot, Release, Relaxed)
-            {
+            match self.returned.compare_exchange_weak(head, slot, Release, Relaxed) {
                 Ok(_) => return,
                 Err(now) => head = now,
             }
@@ -226,19 +221,12 @@ impl Region {
     pub(crate) fn resident(&self, range: Range<usize>) -> io::Result<Resident> {
         /// Pages asked about at once: what fits a small array on a small stack.
         const BATCH: usize = 256;
-        let mut found = Resident {
-            lowest: range.end,
-            pages: 0,
-        };
+        let mut found = Resident { lowest: range.end, pages: 0 };
         for start in range.clone().step_by(BATCH * self.page) {
             let mut bits = [0; BATCH];
             let batch = ((range.end - start) / self.page).min(BATCH);
             sys::residency(self.pointer(start), self.page, &mut bits[..batch])?;
-            for (i, _) in bits[..batch]
-                .iter()
-                .enumerate()
-                .filter(|(_, bit)| **bit & 1 != 0)
-            {
+            for (i, _) in bits[..batch].iter().enumerate().filter(|(_, bit)| **bit & 1 != 0) {
                 found.lowest = found.lowest.min(start + i * self.page);
                 found.pages += 1;
             }
@@ -264,10 +252,7 @@ impl Drop for Region {
         // fiber on these stacks that could still run.
         unsafe {
             sys::release(self.stacks, (self.slots as usize) << self.size_log2);
-            sys::release(
-                self.infos.cast(),
-                self.slots as usize * size_of::<SlotInfo>(),
-            );
+            sys::release(self.infos.cast(), self.slots as usize * size_of::<SlotInfo>());
         }
         PROTECTED_GUARDS.fetch_sub(self.protected.load(Relaxed), Relaxed);
     }

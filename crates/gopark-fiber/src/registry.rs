@@ -78,12 +78,8 @@ pub(crate) unsafe fn register(
     infos: NonNull<SlotInfo>,
 ) -> Option<Registration> {
     // Acquire pairs with the Release that freed the entry: our writes come after its last reader's reads.
-    let claim = |entry: &Entry| {
-        entry
-            .base
-            .compare_exchange(FREE, CLAIMED, Acquire, Relaxed)
-            .is_ok()
-    };
+    let claim =
+        |entry: &Entry| entry.base.compare_exchange(FREE, CLAIMED, Acquire, Relaxed).is_ok();
     let index = REGIONS.iter().position(claim)?;
     let entry = &REGIONS[index];
     entry.slots.store(slots, Relaxed);
@@ -140,9 +136,6 @@ impl Entry {
         // SAFETY: `register`'s caller keeps `slots` infos there until the registration is dropped, and dropping waits for
         // us (module docs). `slot` was checked.
         let info = unsafe { &*self.infos.load(Relaxed).add(slot) };
-        Some(Overflow {
-            size,
-            owner: info.owner(),
-        })
+        Some(Overflow { size, owner: info.owner() })
     }
 }

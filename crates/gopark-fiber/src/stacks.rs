@@ -80,11 +80,7 @@ impl Stacks {
         if !size.is_power_of_two() || !(size_min..=STACK_SIZE_MAX).contains(&size) {
             return Err(StackError::BadSize { size });
         }
-        let mut stacks = Stacks {
-            config,
-            size_min,
-            classes: [const { None }; CLASSES],
-        };
+        let mut stacks = Stacks { config, size_min, classes: [const { None }; CLASSES] };
         stacks.reserve(size)?;
         Ok(stacks)
     }
@@ -133,14 +129,12 @@ impl Stacks {
     /// What the class for `size` is made of; `None` when it was never used.
     pub fn usage(&self, size: usize) -> Option<StackUsage> {
         let size = self.class_size(size).ok()?;
-        self.classes[class_index(size)]
-            .as_ref()
-            .map(|class| StackUsage {
-                size,
-                slots: class.region.slots(),
-                used: class.fresh,
-                warm: class.warm.len() as u32,
-            })
+        self.classes[class_index(size)].as_ref().map(|class| StackUsage {
+            size,
+            slots: class.region.slots(),
+            used: class.fresh,
+            warm: class.warm.len() as u32,
+        })
     }
 
     /// The class for `size`, reserved if it was not.
@@ -204,12 +198,7 @@ impl Class {
     fn new(size: usize, config: &StackConfig) -> Result<Class, StackError> {
         let region = Arc::new(Region::new(size, config.slots, config.guards)?);
         let warm = Vec::with_capacity(config.warm_slots.min(region.slots()) as usize);
-        Ok(Class {
-            region,
-            fresh: 0,
-            warm,
-            cold: FreeList::EMPTY,
-        })
+        Ok(Class { region, fresh: 0, warm, cold: FreeList::EMPTY })
     }
 
     /// A free stack: one with pages, one without, one of those that were dropped, a new one.
@@ -217,9 +206,7 @@ impl Class {
     fn take(&mut self) -> Result<BoundStack, StackError> {
         match self.warm.pop() {
             Some(stack) => Ok(stack),
-            None => self
-                .take_cold()
-                .map(|slot| BoundStack::new(&self.region, slot)),
+            None => self.take_cold().map(|slot| BoundStack::new(&self.region, slot)),
         }
     }
 
@@ -229,9 +216,7 @@ impl Class {
         if let Some(slot) = self.cold.pop(&self.region) {
             return Ok(slot);
         }
-        self.cold = FreeList {
-            head: self.region.take_returned(),
-        };
+        self.cold = FreeList { head: self.region.take_returned() };
         match self.cold.pop(&self.region) {
             Some(slot) => Ok(slot),
             None => self.take_fresh(),
@@ -242,10 +227,7 @@ impl Class {
     fn take_fresh(&mut self) -> Result<u32, StackError> {
         let slots = self.region.slots();
         if self.fresh == slots {
-            return Err(StackError::OutOfSlots {
-                size: self.region.size(),
-                slots,
-            });
+            return Err(StackError::OutOfSlots { size: self.region.size(), slots });
         }
         self.region.install_guard(self.fresh)?;
         self.fresh += 1;

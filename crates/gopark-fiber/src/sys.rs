@@ -113,9 +113,5 @@ pub(crate) fn stack_pointer() -> usize {
 
 /// A C status as a result.
 pub(crate) fn check(status: libc::c_int) -> io::Result<()> {
-    if status == 0 {
-        Ok(())
-    } else {
-        Err(io::Error::last_os_error())
-    }
+    if status == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }

@@ -8,11 +8,7 @@ use gopark_fiber::{BoundStack, Fiber, Label, StackConfig, Stacks, Step};
 const SIZE: usize = 64 << 10;
 
 fn pool() -> Stacks {
-    Stacks::new(StackConfig {
-        slots: 16,
-        ..StackConfig::default()
-    })
-    .expect("a pool")
+    Stacks::new(StackConfig { slots: 16, ..StackConfig::default() }).expect("a pool")
 }
 
 fn bind(stacks: &mut Stacks) -> BoundStack {
@@ -28,15 +24,9 @@ fn values_go_in_and_out() {
         }
     });
     assert!(!fiber.is_started());
-    assert_eq!(
-        fiber.resume("one".into()),
-        Step::Suspended(("one".into(), [3; 32]))
-    );
+    assert_eq!(fiber.resume("one".into()), Step::Suspended(("one".into(), [3; 32])));
     assert!(fiber.is_started() && !fiber.is_finished());
-    assert_eq!(
-        fiber.resume("fifteen".into()),
-        Step::Suspended(("fifteen".into(), [7; 32]))
-    );
+    assert_eq!(fiber.resume("fifteen".into()), Step::Suspended(("fifteen".into(), [7; 32])));
     assert_eq!(fiber.resume("x".repeat(20)), Step::Finished);
     assert!(fiber.is_finished());
     stacks.give_back(fiber.into_stack());
@@ -68,13 +58,7 @@ fn a_panic_that_leaves_the_function_leaves_resume_and_the_stack_is_good() {
     });
     assert_eq!(fiber.resume(()), Step::Suspended(()));
     let caught = panic::catch_unwind(AssertUnwindSafe(|| fiber.resume(())));
-    assert_eq!(
-        *caught
-            .expect_err("it panicked")
-            .downcast::<i32>()
-            .expect("our payload"),
-        17
-    );
+    assert_eq!(*caught.expect_err("it panicked").downcast::<i32>().expect("our payload"), 17);
     assert_eq!(Rc::strong_count(&owned), 1, "unwound");
     assert!(fiber.is_finished());
     stacks.give_back(fiber.into_stack());
@@ -86,9 +70,7 @@ fn dropping_a_new_fiber_drops_its_function_and_returns_its_stack() {
     let owned = Rc::new(());
     for _ in 0..100 {
         let held = Rc::clone(&owned);
-        drop(Fiber::<(), ()>::new(bind(&mut stacks), move |_, ()| {
-            drop(held)
-        }));
+        drop(Fiber::<(), ()>::new(bind(&mut stacks), move |_, ()| drop(held)));
     }
     assert_eq!(Rc::strong_count(&owned), 1);
     assert_eq!(stacks.usage(SIZE).expect("the default class").used, 1);
@@ -106,9 +88,7 @@ fn a_new_fiber_whose_function_panics_when_dropped_is_dropped_once() {
     let owned = Rc::new(());
     let make = |stacks: &mut Stacks| {
         let grumpy = Grumpy(Rc::clone(&owned));
-        Fiber::<(), ()>::new(bind(stacks), move |_, ()| {
-            assert_eq!(Rc::strong_count(&grumpy.0), 0)
-        })
+        Fiber::<(), ()>::new(bind(stacks), move |_, ()| assert_eq!(Rc::strong_count(&grumpy.0), 0))
     };
     let fiber = make(&mut stacks);
     assert!(panic::catch_unwind(AssertUnwindSafe(|| drop(fiber))).is_err());

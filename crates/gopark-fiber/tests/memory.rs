@@ -12,22 +12,14 @@ fn bind(stacks: &mut Stacks) -> BoundStack {
 }
 
 fn pool() -> Stacks {
-    Stacks::new(StackConfig {
-        slots: 64,
-        ..StackConfig::default()
-    })
-    .expect("a pool")
+    Stacks::new(StackConfig { slots: 64, ..StackConfig::default() }).expect("a pool")
 }
 
 /// Touches at least `depth` bytes of stack and comes back.
 #[inline(never)]
 fn dig(depth: usize) -> usize {
     let frame = black_box([1_u8; 1024]);
-    if depth > 1024 {
-        dig(depth - 1024) + usize::from(frame[9])
-    } else {
-        usize::from(frame[3])
-    }
+    if depth > 1024 { dig(depth - 1024) + usize::from(frame[9]) } else { usize::from(frame[3]) }
 }
 
 #[test]
@@ -44,10 +36,7 @@ fn high_water_follows_the_deepest_use() {
     for depth in [10 << 10, 60 << 10, 150 << 10] {
         assert!(matches!(fiber.resume(depth), Step::Suspended(_)));
         let deep = fiber.high_water();
-        assert!(
-            deep > before && deep >= depth && deep <= fiber.limit(),
-            "{deep} for {depth}"
-        );
+        assert!(deep > before && deep >= depth && deep <= fiber.limit(), "{deep} for {depth}");
         before = deep;
     }
     assert!(matches!(fiber.resume(1), Step::Suspended(_)));
@@ -64,12 +53,7 @@ fn shrink_gives_pages_back_and_what_is_above_the_stack_pointer_survives() {
         loop {
             black_box(dig(depth));
             depth = s.suspend(black_box(&kept).iter().sum());
-            assert!(
-                black_box(&kept)
-                    .iter()
-                    .enumerate()
-                    .all(|(i, v)| *v == i * 7)
-            );
+            assert!(black_box(&kept).iter().enumerate().all(|(i, v)| *v == i * 7));
         }
     });
     assert_eq!(fiber.shrink().expect("shrink"), 0, "new");
@@ -98,9 +82,7 @@ fn shrink_spares_large_values_on_their_way_out_and_in() {
         }
     });
     for round in 0..10 {
-        let Step::Suspended(out) = fiber.resume([round; 700]) else {
-            panic!("it loops")
-        };
+        let Step::Suspended(out) = fiber.resume([round; 700]) else { panic!("it loops") };
         assert!(out.iter().all(|v| *v == round + 1));
         assert!(fiber.shrink().expect("shrink") > 0);
     }

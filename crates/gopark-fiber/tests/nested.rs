@@ -43,10 +43,7 @@ impl Current {
 }
 
 fn stack(stacks: &mut Stacks, goroutine: u64) -> BoundStack {
-    let label = Label {
-        goroutine,
-        name: "nested",
-    };
+    let label = Label { goroutine, name: "nested" };
     stacks.bind(256 << 10, &label).expect("a stack")
 }
 
@@ -66,10 +63,7 @@ fn an_inner_fiber_suspends_the_outer_and_goes_on() {
     let mut inner: Inner = Fiber::new(inner_stack, move |own, first| {
         assert!(on_inner.contains(&here()));
         let second = inside.suspend(Note::Inside(first * 10));
-        assert!(
-            on_inner.contains(&here()),
-            "execution continues on the inner stack"
-        );
+        assert!(on_inner.contains(&here()), "execution continues on the inner stack");
         let third = own.suspend(Note::Inner(second * 10));
         inside.suspend(Note::Inside(third * 10));
     });
@@ -104,10 +98,7 @@ fn panics_are_caught_on_the_inner_after_the_outer_was_suspended_there() {
                 panic::resume_unwind(Box::new(round));
             }));
             assert_eq!(
-                *caught
-                    .expect_err("it panicked")
-                    .downcast::<u64>()
-                    .expect("our payload"),
+                *caught.expect_err("it panicked").downcast::<u64>().expect("our payload"),
                 round
             );
             let caught = panic::catch_unwind(AssertUnwindSafe(|| {
@@ -122,10 +113,7 @@ fn panics_are_caught_on_the_inner_after_the_outer_was_suspended_there() {
         current.set(own);
         let caught = panic::catch_unwind(AssertUnwindSafe(|| inner.resume(0)));
         assert_eq!(
-            *caught
-                .expect_err("it panicked")
-                .downcast::<&str>()
-                .expect("our payload"),
+            *caught.expect_err("it panicked").downcast::<&str>().expect("our payload"),
             "left the inner"
         );
         assert!(inner.is_finished());
@@ -139,10 +127,7 @@ fn panics_are_caught_on_the_inner_after_the_outer_was_suspended_there() {
     }
     let caught = panic::catch_unwind(AssertUnwindSafe(|| outer.resume(0)));
     assert_eq!(
-        *caught
-            .expect_err("it panicked")
-            .downcast::<&str>()
-            .expect("our payload"),
+        *caught.expect_err("it panicked").downcast::<&str>().expect("our payload"),
         "left the outer"
     );
     assert!(outer.is_finished());
@@ -186,18 +171,11 @@ fn a_backtrace_on_the_inner_walks_through_the_outer_to_the_root() {
         current.set(own);
         frame_on_the_outer(&mut inner);
     });
-    assert_eq!(
-        frame_on_the_root(&mut outer),
-        Step::Suspended(Note::Inside(0))
-    );
+    assert_eq!(frame_on_the_root(&mut outer), Step::Suspended(Note::Inside(0)));
     assert_eq!(frame_on_the_root(&mut outer), Step::Finished);
     let (before, after) = traces.borrow_mut().take().expect("the inner ran");
     for trace in [before, after] {
-        for frame in [
-            "frame_on_the_inner",
-            "frame_on_the_outer",
-            "frame_on_the_root",
-        ] {
+        for frame in ["frame_on_the_inner", "frame_on_the_outer", "frame_on_the_root"] {
             assert!(trace.contains(frame), "{frame} is missing in\n{trace}");
         }
     }
@@ -216,24 +194,19 @@ fn several_outers_interleave_and_exchange_their_inners() {
     let finished = Rc::new(Cell::new(0));
     for id in 0..INNERS {
         let inside = current.clone();
-        ready
-            .borrow_mut()
-            .push(Fiber::new(stack(&mut stacks, 100 + id), move |own, _| {
-                let mut sum = 0;
-                for round in 0..ROUNDS {
-                    let payload = Box::new(round);
-                    let caught = panic::catch_unwind(AssertUnwindSafe(|| {
-                        inside.suspend(Note::Inside(id));
-                        panic::resume_unwind(payload);
-                    }));
-                    sum += *caught
-                        .expect_err("it panicked")
-                        .downcast::<u64>()
-                        .expect("our payload");
-                    own.suspend(Note::Inner(id));
-                }
-                assert_eq!(sum, ROUNDS * (ROUNDS - 1) / 2);
-            }));
+        ready.borrow_mut().push(Fiber::new(stack(&mut stacks, 100 + id), move |own, _| {
+            let mut sum = 0;
+            for round in 0..ROUNDS {
+                let payload = Box::new(round);
+                let caught = panic::catch_unwind(AssertUnwindSafe(|| {
+                    inside.suspend(Note::Inside(id));
+                    panic::resume_unwind(payload);
+                }));
+                sum += *caught.expect_err("it panicked").downcast::<u64>().expect("our payload");
+                own.suspend(Note::Inner(id));
+            }
+            assert_eq!(sum, ROUNDS * (ROUNDS - 1) / 2);
+        }));
     }
     let mut outers: Vec<Outer> = (0..OUTERS)
         .map(|m| {
@@ -257,9 +230,7 @@ fn several_outers_interleave_and_exchange_their_inners() {
     let own: Vec<Current> = outers.iter().map(|_| Current::default()).collect();
     let mut seed = 7_u64;
     while outers.iter().any(|m| !m.is_finished()) {
-        seed = seed
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let m = (seed >> 33) as usize % OUTERS;
         if outers[m].is_finished() {
             continue;
@@ -304,11 +275,7 @@ fn both_can_be_abandoned_in_the_middle_and_their_stacks_used_again() {
     }
     let usage = stacks.usage(256 << 10).expect("used");
     assert_eq!((usage.used, usage.warm), (2, 2));
-    assert_eq!(
-        Rc::strong_count(&dropped),
-        101,
-        "what abandoned frames own is leaked"
-    );
+    assert_eq!(Rc::strong_count(&dropped), 101, "what abandoned frames own is leaked");
 }
 
 #[test]

@@ -34,28 +34,15 @@ fn stderr(output: &Output) -> String {
 #[inline(never)]
 fn recurse(n: u64) -> u64 {
     let frame = black_box([n; 16]);
-    if n == u64::MAX {
-        0
-    } else {
-        recurse(n + 1).wrapping_add(frame[3])
-    }
+    if n == u64::MAX { 0 } else { recurse(n + 1).wrapping_add(frame[3]) }
 }
 
 /// Runs `f` on a fiber of goroutine 7.
 fn on_fiber(config: StackConfig, size: usize, name: &str, f: impl FnOnce() + 'static) {
     let mut stacks = Stacks::new(config).expect("a pool");
-    let _neighbour = stacks
-        .bind(
-            size,
-            &Label {
-                goroutine: 6,
-                name: "neighbour",
-            },
-        )
-        .expect("a stack");
-    let stack = stacks
-        .bind(size, &Label { goroutine: 7, name })
-        .expect("a stack");
+    let _neighbour =
+        stacks.bind(size, &Label { goroutine: 6, name: "neighbour" }).expect("a stack");
+    let stack = stacks.bind(size, &Label { goroutine: 7, name }).expect("a stack");
     let mut fiber = Fiber::<(), ()>::new(stack, move |_, ()| f());
     let _ = fiber.resume(());
 }
@@ -72,68 +59,49 @@ fn assert_report(output: &Output, size: usize, owner: &str) {
 
 #[test]
 fn an_overflow_is_reported_in_gos_words_with_its_exit_code() {
-    let output = end_of(
-        "an_overflow_is_reported_in_gos_words_with_its_exit_code",
-        || {
-            install_overflow_handler().expect("installed");
-            install_overflow_handler().expect("and again");
-            let _alt = AltStack::install().expect("a signal stack");
-            on_fiber(StackConfig::default(), 64 << 10, "worker", || {
-                black_box(recurse(0));
-            });
-        },
-    );
+    let output = end_of("an_overflow_is_reported_in_gos_words_with_its_exit_code", || {
+        install_overflow_handler().expect("installed");
+        install_overflow_handler().expect("and again");
+        let _alt = AltStack::install().expect("a signal stack");
+        on_fiber(StackConfig::default(), 64 << 10, "worker", || {
+            black_box(recurse(0));
+        });
+    });
     assert_report(&output, 65536, "7 [worker]");
 }
 
 #[test]
 fn an_overflow_behind_a_protected_guard_on_stds_signal_stack() {
-    let output = end_of(
-        "an_overflow_behind_a_protected_guard_on_stds_signal_stack",
-        || {
-            install_overflow_handler().expect("installed");
-            let config = StackConfig {
-                guards: Guards::Protect,
-                ..StackConfig::default()
-            };
-            let name = "a name that is longer than what is kept of it, cut not inside ä";
-            on_fiber(config, 1 << 20, name, || {
-                black_box(recurse(0));
-            });
-        },
-    );
-    assert_report(
-        &output,
-        1 << 20,
-        "7 [a name that is longer than what is kept of it, c]",
-    );
+    let output = end_of("an_overflow_behind_a_protected_guard_on_stds_signal_stack", || {
+        install_overflow_handler().expect("installed");
+        let config = StackConfig { guards: Guards::Protect, ..StackConfig::default() };
+        let name = "a name that is longer than what is kept of it, cut not inside ä";
+        on_fiber(config, 1 << 20, name, || {
+            black_box(recurse(0));
+        });
+    });
+    assert_report(&output, 1 << 20, "7 [a name that is longer than what is kept of it, c]");
 }
 
 #[test]
 fn an_overflow_on_a_fiber_within_a_fiber_names_the_inner() {
-    let output = end_of(
-        "an_overflow_on_a_fiber_within_a_fiber_names_the_inner",
-        || {
-            install_overflow_handler().expect("installed");
-            thread::spawn(|| {
-                let _alt = AltStack::install().expect("a signal stack");
-                let mut stacks = Stacks::new(StackConfig::default()).expect("a pool");
-                let label = Label {
-                    goroutine: 1,
-                    name: "outer",
-                };
-                let outer = stacks.bind(64 << 10, &label).expect("a stack");
-                let mut outer = Fiber::<(), ()>::new(outer, |_, ()| {
-                    on_fiber(StackConfig::default(), 16 << 10, "", || {
-                        black_box(recurse(0));
-                    });
+    let output = end_of("an_overflow_on_a_fiber_within_a_fiber_names_the_inner", || {
+        install_overflow_handler().expect("installed");
+        thread::spawn(|| {
+            let _alt = AltStack::install().expect("a signal stack");
+            let mut stacks = Stacks::new(StackConfig::default()).expect("a pool");
+            let label = Label { goroutine: 1, name: "outer" };
+            let outer = stacks.bind(64 << 10, &label).expect("a stack");
+            let mut outer = Fiber::<(), ()>::new(outer, |_, ()| {
+                on_fiber(StackConfig::default(), 16 << 10, "", || {
+                    black_box(recurse(0));
                 });
-                let _ = outer.resume(());
-            })
-            .join()
-            .expect("not reached");
-        },
-    );
+            });
+            let _ = outer.resume(());
+        })
+        .join()
+        .expect("not reached");
+    });
     assert_report(&output, 16384, "7");
 }
 
@@ -148,12 +116,7 @@ fn another_fault_on_a_fiber_still_dies_by_its_signal() {
             black_box(unsafe { nowhere.read_volatile() });
         });
     });
-    assert_eq!(
-        output.status.signal(),
-        Some(libc::SIGSEGV),
-        "{}",
-        stderr(&output)
-    );
+    assert_eq!(output.status.signal(), Some(libc::SIGSEGV), "{}", stderr(&output));
     assert!(!stderr(&output).contains("gopark"));
 }
 
@@ -170,12 +133,7 @@ fn a_signal_sent_by_someone_still_kills() {
             thread::park();
         }
     });
-    assert_eq!(
-        output.status.signal(),
-        Some(libc::SIGBUS),
-        "{}",
-        stderr(&output)
-    );
+    assert_eq!(output.status.signal(), Some(libc::SIGBUS), "{}", stderr(&output));
 }
 
 #[test]
@@ -185,23 +143,11 @@ fn std_still_reports_the_overflow_of_a_thread() {
         let overflow = || {
             black_box(recurse(0));
         };
-        let thread = thread::Builder::new()
-            .name("deep".into())
-            .spawn(overflow)
-            .expect("a thread");
+        let thread = thread::Builder::new().name("deep".into()).spawn(overflow).expect("a thread");
         thread.join().expect("not reached");
     });
-    assert_eq!(
-        output.status.signal(),
-        Some(libc::SIGABRT),
-        "{}",
-        stderr(&output)
-    );
-    assert!(
-        stderr(&output).contains("has overflowed its stack"),
-        "{}",
-        stderr(&output)
-    );
+    assert_eq!(output.status.signal(), Some(libc::SIGABRT), "{}", stderr(&output));
+    assert!(stderr(&output).contains("has overflowed its stack"), "{}", stderr(&output));
     assert!(!stderr(&output).contains("gopark"));
 }
 
@@ -209,21 +155,10 @@ fn std_still_reports_the_overflow_of_a_thread() {
 fn guards_survive_reuse_shrinking_and_cold_return() {
     let output = end_of("guards_survive_reuse_shrinking_and_cold_return", || {
         install_overflow_handler().expect("installed");
-        let config = StackConfig {
-            warm_slots: 0,
-            ..StackConfig::default()
-        };
+        let config = StackConfig { warm_slots: 0, ..StackConfig::default() };
         let mut stacks = Stacks::new(config).expect("a pool");
         for goroutine in 0..3 {
-            let stack = stacks
-                .bind(
-                    64 << 10,
-                    &Label {
-                        goroutine,
-                        name: "",
-                    },
-                )
-                .expect("a stack");
+            let stack = stacks.bind(64 << 10, &Label { goroutine, name: "" }).expect("a stack");
             let mut fiber = Fiber::<(), ()>::new(stack, |s, ()| {
                 black_box([1_u8; 12 << 10]);
                 s.suspend(());
@@ -233,15 +168,7 @@ fn guards_survive_reuse_shrinking_and_cold_return() {
             let _ = fiber.resume(());
             stacks.give_back(fiber.into_stack());
         }
-        let stack = stacks
-            .bind(
-                64 << 10,
-                &Label {
-                    goroutine: 7,
-                    name: "again",
-                },
-            )
-            .expect("a stack");
+        let stack = stacks.bind(64 << 10, &Label { goroutine: 7, name: "again" }).expect("a stack");
         let mut fiber = Fiber::<(), ()>::new(stack, |_, ()| {
             black_box(recurse(0));
         });
@@ -253,11 +180,7 @@ fn guards_survive_reuse_shrinking_and_cold_return() {
 #[test]
 fn a_signal_stack_is_put_back() {
     fn now() -> (usize, usize, i32) {
-        let mut stack = libc::stack_t {
-            ss_sp: std::ptr::null_mut(),
-            ss_flags: 0,
-            ss_size: 0,
-        };
+        let mut stack = libc::stack_t { ss_sp: std::ptr::null_mut(), ss_flags: 0, ss_size: 0 };
         // SAFETY: with no new stack, sigaltstack only writes the present one.
         let status = unsafe { libc::sigaltstack(std::ptr::null(), &raw mut stack) };
         assert_eq!(status, 0);

@@ -14,15 +14,8 @@ fn fibers_move_between_threads_at_every_step() {
     let mut stacks = Stacks::new(StackConfig::default()).expect("a pool");
     let queue: VecDeque<SendFiber<u64, u64>> = (0..FIBERS)
         .map(|id| {
-            let stack = stacks
-                .bind(
-                    64 << 10,
-                    &Label {
-                        goroutine: id,
-                        name: "mover",
-                    },
-                )
-                .expect("a stack");
+            let stack =
+                stacks.bind(64 << 10, &Label { goroutine: id, name: "mover" }).expect("a stack");
             let fiber = Fiber::new(stack, move |s, _| {
                 let mut seen = vec![id];
                 let mut text = String::new();
@@ -59,10 +52,6 @@ fn fibers_move_between_threads_at_every_step() {
         }
     });
     assert!(queue.lock().expect("queue").is_empty());
-    let usage = stacks
-        .lock()
-        .expect("stacks")
-        .usage(64 << 10)
-        .expect("the default class");
+    let usage = stacks.lock().expect("stacks").usage(64 << 10).expect("the default class");
     assert_eq!((usage.used, usage.warm), (FIBERS as u32, FIBERS as u32));
 }

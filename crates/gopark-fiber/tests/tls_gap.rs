@@ -27,11 +27,7 @@ fn a_borrow_of_a_thread_local_across_a_suspend_fails_the_other_fiber() {
     });
     assert_eq!(other.resume(()), Step::Suspended(true));
     assert_eq!(holder.resume(()), Step::Suspended(()));
-    assert_eq!(
-        other.resume(()),
-        Step::Suspended(false),
-        "the holder's borrow is the thread's"
-    );
+    assert_eq!(other.resume(()), Step::Suspended(false), "the holder's borrow is the thread's");
     assert_eq!(holder.resume(()), Step::Finished);
     assert_eq!(other.resume(()), Step::Suspended(true));
     assert_eq!(SHARED.with(|shared| *shared.borrow()), 2);

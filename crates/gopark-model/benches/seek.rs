@@ -17,7 +17,15 @@ fn history(events: u64) -> History {
     let mut push = |g: u64, event: Event| {
         let seq = history.len();
         let certainty = Certainty::Observed;
-        history.push(Record { seq, time: Nanos(seq * 100), actor: actor(g), site: None, rule: None, certainty, event });
+        history.push(Record {
+            seq,
+            time: Nanos(seq * 100),
+            actor: actor(g),
+            site: None,
+            rule: None,
+            certainty,
+            event,
+        });
     };
     push(0, Event::PNew { p: PId(0) });
     push(0, Event::MStart { m: MId(0), p: Some(PId(0)), spinning: false });
@@ -35,7 +43,15 @@ fn history(events: u64) -> History {
         push(g.0, Event::GoReady { g, to: Queue::Slot(PId(0)) });
         push(g.0, Event::GoStart { g, from: Queue::Slot(PId(0)), tick: 0 });
         push(g.0, Event::GoYield { g, kind: YieldKind::Gosched, to: Queue::Global });
-        push(g.0, Event::GlobalGet { p: PId(0), gs: vec![g], why: gopark_trace::GlobalWhy::LocalEmpty, left: 0 });
+        push(
+            g.0,
+            Event::GlobalGet {
+                p: PId(0),
+                gs: vec![g],
+                why: gopark_trace::GlobalWhy::LocalEmpty,
+                left: 0,
+            },
+        );
         push(g.0, Event::GoStart { g, from: Queue::Hand, tick });
         push(g.0, Event::GoPark { g, why: WaitReason::Sleep, on: None });
         n += 6;

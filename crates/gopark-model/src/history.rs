@@ -219,7 +219,8 @@ impl History {
         let record = self.record(decision)?;
         let mut end = decision + 1;
         while let Some(next) = self.record(end) {
-            let same = next.time == record.time && next.actor.m == record.actor.m && !next.is_decision();
+            let same =
+                next.time == record.time && next.actor.m == record.actor.m && !next.is_decision();
             if !same {
                 break;
             }
@@ -291,7 +292,12 @@ impl History {
     }
 
     fn open_block(&self, n: usize) -> Option<Arc<[Record]>> {
-        let known = self.open.borrow().iter().find(|(m, _)| *m == n).map(|(_, records)| Arc::clone(records));
+        let known = self
+            .open
+            .borrow()
+            .iter()
+            .find(|(m, _)| *m == n)
+            .map(|(_, records)| Arc::clone(records));
         known.or_else(|| {
             let records: Arc<[Record]> = match self.blocks.get(n)? {
                 Block::Here(bytes) => unpack(bytes)?,

@@ -64,7 +64,8 @@ impl<V: Clone> Pages<V> {
 
     /// Puts a value at a number.
     pub(crate) fn insert(&mut self, n: u64, value: V) {
-        let page = self.pages.entry(n / PAGE).or_insert_with(|| Arc::new([const { None }; PAGE as usize]));
+        let page =
+            self.pages.entry(n / PAGE).or_insert_with(|| Arc::new([const { None }; PAGE as usize]));
         let old = Arc::make_mut(page)[(n % PAGE) as usize].replace(value);
         self.len += usize::from(old.is_none());
     }

@@ -104,34 +104,52 @@ impl Validator {
         match (&record.event, &record.rule) {
             (Event::GoCreate { to, .. }, Some(Rule::GoToSlot { p })) => {
                 let p = *p;
-                self.expect(*to == Queue::Slot(p), "R10", seq, || format!("a new goroutine goes to {to}, not to the slot of {p}"));
-                self.expect(record.actor.p == Some(p), "R10", seq, || format!("{:?} spawns into the slot of {p}", record.actor.p));
+                self.expect(*to == Queue::Slot(p), "R10", seq, || {
+                    format!("a new goroutine goes to {to}, not to the slot of {p}")
+                });
+                self.expect(record.actor.p == Some(p), "R10", seq, || {
+                    format!("{:?} spawns into the slot of {p}", record.actor.p)
+                });
             }
             (Event::GoReady { to: Queue::Slot(p), .. }, _) => {
                 let p = *p;
-                self.expect(record.actor.p == Some(p), "R13", seq, || format!("{:?} wakes into the slot of {p}", record.actor.p));
+                self.expect(record.actor.p == Some(p), "R13", seq, || {
+                    format!("{:?} wakes into the slot of {p}", record.actor.p)
+                });
             }
             (Event::RingOverflow { p, .. }, _) if lab => {
                 let len = self.world.p(*p).map_or(0, |p| p.ring.len());
-                self.expect(len == 256, "R12", seq, || format!("the ring of {p} overflows with {len}"));
+                self.expect(len == 256, "R12", seq, || {
+                    format!("the ring of {p} overflows with {len}")
+                });
             }
             (Event::GoStart { from: Queue::Ring(_), .. }, _) => {
                 let slot = p.and_then(|p| p.slot);
-                self.expect(slot.is_none() || !lab, "R25", seq, || format!("the ring goes before {slot:?} in the slot"));
+                self.expect(slot.is_none() || !lab, "R25", seq, || {
+                    format!("the ring goes before {slot:?} in the slot")
+                });
             }
             (Event::GlobalGet { why: GlobalWhy::Every61, gs, .. }, _) => {
                 let tick = p.map_or(0, |p| p.tick);
-                self.expect(tick.is_multiple_of(GLOBAL_EVERY), "R23", seq, || format!("the global queue goes first at tick {tick}"));
-                self.expect(gs.len() == 1, "R23", seq, || format!("{} are taken, not one", gs.len()));
+                self.expect(tick.is_multiple_of(GLOBAL_EVERY), "R23", seq, || {
+                    format!("the global queue goes first at tick {tick}")
+                });
+                self.expect(gs.len() == 1, "R23", seq, || {
+                    format!("{} are taken, not one", gs.len())
+                });
             }
             (Event::GlobalGet { p: to, gs, why, .. }, _) => {
                 let size = self.world.global().len() as u32;
                 let procs = self.world.procs().max(1) as u32;
                 let share = size.min(GLOBAL_BATCH).min(size / procs + 1);
-                self.expect(gs.len() as u32 == share, "R26", seq, || format!("{} of {size} are taken, not {share}", gs.len()));
+                self.expect(gs.len() as u32 == share, "R26", seq, || {
+                    format!("{} of {size} are taken, not {share}", gs.len())
+                });
                 let ring = self.world.p(*to).map_or(0, |p| p.ring.len());
                 let empty = ring == 0 || *why == GlobalWhy::Recheck;
-                self.expect(empty, "R22", seq, || format!("the global queue is asked with {ring} in the ring"));
+                self.expect(empty, "R22", seq, || {
+                    format!("the global queue is asked with {ring} in the ring")
+                });
             }
             (Event::MSpin { on: true, m, .. }, rule) => {
                 let (m, rule) = (*m, rule.clone());
@@ -141,11 +159,15 @@ impl Validator {
                 let p = self.world.m(*m).and_then(|m| m.p);
                 self.expect(p.is_none(), "R35", seq, || format!("{m} stops spinning with {p:?}"));
                 let now = self.world.spinning();
-                self.expect(*spinning + 1 == now, "R35", seq, || format!("{now} spin, then {spinning}"));
+                self.expect(*spinning + 1 == now, "R35", seq, || {
+                    format!("{now} spin, then {spinning}")
+                });
             }
             (Event::NeedSpinning { on: true }, _) if lab => {
                 let idle = self.world.idle_ps().len();
-                self.expect(idle == 0, "R19", seq, || format!("work is left while {idle} Ps are idle"));
+                self.expect(idle == 0, "R19", seq, || {
+                    format!("work is left while {idle} Ps are idle")
+                });
             }
             _ => {}
         }
@@ -164,7 +186,8 @@ impl Validator {
                 format!("{m} looks for work with {spinning} spinning and {busy} busy Ps")
             });
         }
-        let work = p.and_then(|p| self.world.p(p)).is_some_and(|p| p.slot.is_some() || !p.ring.is_empty());
+        let work =
+            p.and_then(|p| self.world.p(p)).is_some_and(|p| p.slot.is_some() || !p.ring.is_empty());
         let found = matches!(rule, Some(Rule::SpinnerRechecks { .. }));
         self.expect(!work || found, "R21", seq, || format!("{m} looks for work and has some"));
     }
@@ -177,12 +200,16 @@ impl Validator {
                 let (m, p) = (*m, *p);
                 if self.lab() {
                     let spinning = self.world.spinning();
-                    self.expect(spinning == 0, "R18", seq, || format!("{m} is woken to look while {spinning} look"));
+                    self.expect(spinning == 0, "R18", seq, || {
+                        format!("{m} is woken to look while {spinning} look")
+                    });
                 }
                 let has_work = p
                     .and_then(|p| self.world.p(p))
                     .is_some_and(|p| p.slot.is_some() || !p.ring.is_empty());
-                self.expect(!has_work, "R43", seq, || format!("{m} is woken to look for work with {p:?}, which has some"));
+                self.expect(!has_work, "R43", seq, || {
+                    format!("{m} is woken to look for work with {p:?}, which has some")
+                });
             }
             Event::MWake { p: None, m, .. } if self.started => {
                 let m = *m;
@@ -211,23 +238,37 @@ impl Validator {
                 let mut seen: Vec<PId> = order.clone();
                 seen.sort_unstable();
                 seen.dedup();
-                let others = self.world.ps().iter().filter(|x| x.status != PStatus::Dead && x.id != p);
-                let all = seen.len() == order.len() && seen.iter().copied().eq(others.map(|x| x.id));
-                self.expect(all, "R28", seq, || format!("{p} asks {order:?}, not each other P once"));
+                let others =
+                    self.world.ps().iter().filter(|x| x.status != PStatus::Dead && x.id != p);
+                let all =
+                    seen.len() == order.len() && seen.iter().copied().eq(others.map(|x| x.id));
+                self.expect(all, "R28", seq, || {
+                    format!("{p} asks {order:?}, not each other P once")
+                });
             }
             Event::Steal { thief, victim, attempt, of, gs } => {
                 let (made, taken, of) = (self.tries[m], gs.len() as u32, *of);
-                self.expect(made == *attempt, "R28", seq, || format!("{thief} steals in try {attempt}, it made {made}"));
-                self.expect(taken == of.div_ceil(2), "R29", seq, || format!("{thief} takes {taken} of {of}"));
+                self.expect(made == *attempt, "R28", seq, || {
+                    format!("{thief} steals in try {attempt}, it made {made}")
+                });
+                self.expect(taken == of.div_ceil(2), "R29", seq, || {
+                    format!("{thief} takes {taken} of {of}")
+                });
                 let idle = self.world.p(*victim).is_some_and(|p| p.status == PStatus::Idle);
-                self.expect(!idle, "R28", seq, || format!("{thief} steals from {victim}, which is idle"));
+                self.expect(!idle, "R28", seq, || {
+                    format!("{thief} steals from {victim}, which is idle")
+                });
             }
             Event::StealSlot { thief, victim, .. } => {
                 let made = self.tries[m];
-                self.expect(made == STEAL_TRIES, "R30", seq, || format!("{thief} robs a slot in try {made}"));
+                self.expect(made == STEAL_TRIES, "R30", seq, || {
+                    format!("{thief} robs a slot in try {made}")
+                });
                 let ring = self.world.p(*victim).map_or(0, |p| p.ring.len());
                 let lab = self.lab();
-                self.expect(ring == 0 || !lab, "R30", seq, || format!("{thief} robs the slot of {victim} with {ring} in the ring"));
+                self.expect(ring == 0 || !lab, "R30", seq, || {
+                    format!("{thief} robs the slot of {victim} with {ring} in the ring")
+                });
             }
             Event::GoStart { from: Queue::Hand, .. } => self.tries[m] = 0,
             _ => {}
@@ -237,7 +278,8 @@ impl Validator {
     /// R41: no state persists with an idle P, a goroutine in a queue, and nobody on the way.
     fn conservation(&mut self, record: &Record) {
         let world = &self.world;
-        let waits = !world.global().is_empty() || world.ps().iter().any(|p| !p.ring.is_empty() || p.slot.is_some());
+        let waits = !world.global().is_empty()
+            || world.ps().iter().any(|p| !p.ring.is_empty() || p.slot.is_some());
         let idle = !world.idle_ps().is_empty();
         let moving = || world.ms().iter().any(|m| on_the_way(m.status, m.g.is_none()));
         if !(waits && idle) || moving() || world.ended().is_some() {
@@ -256,7 +298,9 @@ impl Validator {
             self.found.push(Violation {
                 rule: "R41",
                 seq: record.seq,
-                text: format!("a P idles and work waits since event {from}, for {lasted}, and nobody looks"),
+                text: format!(
+                    "a P idles and work waits since event {from}, for {lasted}, and nobody looks"
+                ),
             });
         }
     }

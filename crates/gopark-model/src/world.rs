@@ -477,19 +477,22 @@ impl World {
     /// Makes a goroutine that was never seen.
     fn ensure_g(&mut self, g: GId) {
         if self.g(g).is_none() {
-            self.gs.insert(g.0, Goroutine {
-                id: g,
-                parent: None,
-                name: None,
-                site: None,
-                status: GStatus::Waiting,
-                place: Place::Waiting,
-                wait: None,
-                on: None,
-                since: self.time,
-                starts: 0,
-                working: None,
-            });
+            self.gs.insert(
+                g.0,
+                Goroutine {
+                    id: g,
+                    parent: None,
+                    name: None,
+                    site: None,
+                    status: GStatus::Waiting,
+                    place: Place::Waiting,
+                    wait: None,
+                    on: None,
+                    since: self.time,
+                    starts: 0,
+                    working: None,
+                },
+            );
             self.counts.waiting += 1;
         }
     }

@@ -50,16 +50,9 @@ impl<W: Write> Recording<W> {
     pub fn create(mut io: W, producer: &str) -> Result<Self, FrameError> {
         io.write_all(&MAGIC)?;
         let mut out = FramedWriter::at(io, MAGIC.len() as u64);
-        out.send(&Message::Hello {
-            version: VERSION,
-            producer: producer.to_owned(),
-        })?;
+        out.send(&Message::Hello { version: VERSION, producer: producer.to_owned() })?;
         out.flush()?;
-        Ok(Self {
-            out,
-            batch: Packer::default(),
-            written: 0,
-        })
+        Ok(Self { out, batch: Packer::default(), written: 0 })
     }
 
     /// Adds records, and writes a frame whenever one is full.
@@ -112,25 +105,15 @@ impl<W: Write> Recording<W> {
             self.batch.clear();
             flushed?;
             let offset = self.out.offset();
-            return Err(FrameError::TooLong {
-                offset,
-                len: len as u64,
-            });
+            return Err(FrameError::TooLong { offset, len: len as u64 });
         }
         self.written += 1;
-        if self.batch.body().len() >= BATCH_BYTES {
-            self.flush()
-        } else {
-            Ok(())
-        }
+        if self.batch.body().len() >= BATCH_BYTES { self.flush() } else { Ok(()) }
     }
 }
 
 fn records_code() -> u8 {
-    Message::Records {
-        records: Batch::default(),
-    }
-    .code()
+    Message::Records { records: Batch::default() }.code()
 }
 
 /// How a recording ends.
@@ -155,10 +138,7 @@ impl std::fmt::Display for End {
         match self {
             Self::Whole { records } => write!(f, "{records} events"),
             Self::Truncated { offset, records } => {
-                write!(
-                    f,
-                    "the recording breaks off at byte {offset}; it has {records} events"
-                )
+                write!(f, "the recording breaks off at byte {offset}; it has {records} events")
             }
         }
     }
@@ -191,9 +171,7 @@ impl<R: Read> Reader<R> {
     /// If it is not a recording, or one of another version, or the reader fails.
     pub fn open(mut io: R) -> Result<Self, FileError> {
         let mut header = Vec::with_capacity(MAGIC.len());
-        io.by_ref()
-            .take(MAGIC.len() as u64)
-            .read_to_end(&mut header)?;
+        io.by_ref().take(MAGIC.len() as u64).read_to_end(&mut header)?;
         check_header(&header)?;
         let mut reader = Self {
             frames: FramedReader::at(io, header.len() as u64),
@@ -203,10 +181,7 @@ impl<R: Read> Reader<R> {
             state: State::Reading,
         };
         if header.len() < MAGIC.len() {
-            reader.state = State::Ended(End::Truncated {
-                offset: header.len() as u64,
-                records: 0,
-            });
+            reader.state = State::Ended(End::Truncated { offset: header.len() as u64, records: 0 });
         } else {
             reader.read_hello()?;
         }
@@ -245,17 +220,12 @@ impl<R: Read> Reader<R> {
     fn next_message(&mut self) -> Result<Option<Message>, FileError> {
         let error = match self.frames.next() {
             Ok(Some(message)) => return Ok(Some(message)),
-            Ok(None) => FrameError::Truncated {
-                offset: self.frames.offset(),
-            },
+            Ok(None) => FrameError::Truncated { offset: self.frames.offset() },
             Err(error) => error,
         };
         let (offset, damage) = match error {
             FrameError::Truncated { offset } => {
-                self.state = State::Ended(End::Truncated {
-                    offset,
-                    records: self.given,
-                });
+                self.state = State::Ended(End::Truncated { offset, records: self.given });
                 return Ok(None);
             }
             FrameError::Io(error) => return Err(error.into()),
@@ -288,9 +258,7 @@ impl<R: Read> Reader<R> {
         let offset = self.frames.offset();
         match self.frames.next() {
             Ok(None) => {
-                self.state = State::Ended(End::Whole {
-                    records: self.given,
-                });
+                self.state = State::Ended(End::Whole { records: self.given });
                 Ok(())
             }
             Err(FrameError::Io(error)) => Err(error.into()),
@@ -299,11 +267,7 @@ impl<R: Read> Reader<R> {
     }
 
     fn damaged(&self, offset: u64, what: Damage) -> FileError {
-        FileError::Damaged {
-            offset,
-            records: self.given,
-            what,
-        }
+        FileError::Damaged { offset, records: self.given, what }
     }
 }
 
@@ -336,20 +300,12 @@ impl<R: Read> std::iter::FusedIterator for Reader<R> {}
 /// A header that is cut short is fine as far as it goes.
 fn check_header(header: &[u8]) -> Result<(), FileError> {
     let (name, version) = (&MAGIC[..VERSION_AT], MAGIC[VERSION_AT]);
-    let differs = header
-        .iter()
-        .zip(name)
-        .position(|(found, wanted)| found != wanted);
+    let differs = header.iter().zip(name).position(|(found, wanted)| found != wanted);
     if let Some(at) = differs {
-        return Err(FileError::NotARecording {
-            offset: at as u64,
-            found: header[at],
-        });
+        return Err(FileError::NotARecording { offset: at as u64, found: header[at] });
     }
     match header.get(VERSION_AT) {
-        Some(&found) if found != version => Err(FileError::Version {
-            found: u32::from(found),
-        }),
+        Some(&found) if found != version => Err(FileError::Version { found: u32::from(found) }),
         _ => Ok(()),
     }
 }
@@ -369,9 +325,6 @@ pub fn read_all<R: Read>(io: R) -> (Vec<Record>, Result<End, FileError>) {
         }
     }
     let offset = reader.frames.offset();
-    let end = reader.end().unwrap_or(End::Truncated {
-        offset,
-        records: reader.given,
-    });
+    let end = reader.end().unwrap_or(End::Truncated { offset, records: reader.given });
     (records, Ok(end))
 }

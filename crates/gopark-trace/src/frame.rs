@@ -90,10 +90,7 @@ impl fmt::Display for FrameError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TooLong { offset, len } => {
-                write!(
-                    f,
-                    "byte {offset}: a message of {len} bytes, {MAX_FRAME} are the most"
-                )
+                write!(f, "byte {offset}: a message of {len} bytes, {MAX_FRAME} are the most")
             }
             Self::Checksum { offset } => write!(f, "byte {offset}: the checksum does not match"),
             Self::Payload { offset, error } => {
@@ -130,16 +127,10 @@ impl fmt::Display for OtherVersion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(found) = self;
         if *found > VERSION {
-            write!(
-                f,
-                "version {found} is newer than this gopark reads ({VERSION}): "
-            )?;
+            write!(f, "version {found} is newer than this gopark reads ({VERSION}): ")?;
             f.write_str("use the gopark that wrote it, or a newer one")
         } else {
-            write!(
-                f,
-                "version {found} is older than this gopark reads ({VERSION}): "
-            )?;
+            write!(f, "version {found} is older than this gopark reads ({VERSION}): ")?;
             f.write_str("use the gopark that wrote it, or make it again with this one")
         }
     }
@@ -164,11 +155,7 @@ impl MessageCodec {
 
     /// A codec for a stream with `offset` bytes before its first frame: a file's header.
     pub fn at(offset: u64) -> Self {
-        Self {
-            read: offset,
-            written: offset,
-            ..Self::default()
-        }
+        Self { read: offset, written: offset, ..Self::default() }
     }
 
     /// Where in the stream the next frame to be decoded begins.
@@ -189,10 +176,7 @@ impl MessageCodec {
     ) -> Result<(), FrameError> {
         let len: usize = parts.iter().map(|p| p.len()).sum();
         if len > MAX_FRAME {
-            return Err(FrameError::TooLong {
-                offset: self.written,
-                len: len as u64,
-            });
+            return Err(FrameError::TooLong { offset: self.written, len: len as u64 });
         }
         let mut crc = crc32fast::Hasher::new();
         parts.iter().for_each(|p| crc.update(p));
@@ -239,10 +223,7 @@ impl Decoder for MessageCodec {
         };
         let (len, crc) = (head.get_u32_le() as usize, head.get_u32_le());
         if len > MAX_FRAME {
-            return Err(FrameError::TooLong {
-                offset,
-                len: len as u64,
-            });
+            return Err(FrameError::TooLong { offset, len: len as u64 });
         }
         let Some(payload) = rest.get(..len) else {
             return Ok(None);
@@ -280,10 +261,7 @@ fn read_payload(payload: &[u8], offset: u64) -> Result<Message, FrameError> {
 /// The version a greeting names, if it is not ours. It is looked at before the rest is read:
 /// another version may have another greeting, but its code and its version come first for ever.
 fn other_version(payload: &[u8]) -> Option<u32> {
-    let hello = Message::Hello {
-        version: VERSION,
-        producer: String::new(),
-    };
+    let hello = Message::Hello { version: VERSION, producer: String::new() };
     let mut r = Reader::new(payload);
     let found = (r.byte().ok()? == hello.code()).then(|| u32::get(&mut r).ok())??;
     (found != VERSION).then_some(found)

@@ -29,7 +29,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 
 use crate::event::Event;
-use crate::ids::{GId, MId, Nanos};
+use crate::ids::{GId, MId, Nanos, Obj};
 use crate::record::{Actor, Certainty, Record};
 use crate::ring::{Entry, Group, Stamp, Structure};
 use crate::snapshot::Snapshot;
@@ -175,9 +175,7 @@ impl Merger {
         out: &mut Vec<Record>,
     ) {
         let base: Map<_, _> = base.iter().copied().collect();
-        self.lanes
-            .values_mut()
-            .for_each(|lane| lane.count_older(&base, time));
+        self.lanes.values_mut().for_each(|lane| lane.count_older(&base, time));
         self.emit_older(out);
         self.next = base;
         self.rebased = Some(time);
@@ -193,12 +191,7 @@ impl Merger {
             self.arm(m);
         }
         let taken = Event::Snapshot { state };
-        let entry = Entry {
-            actor: Actor::default(),
-            site: None,
-            rule: None,
-            event: taken,
-        };
+        let entry = Entry { actor: Actor::default(), site: None, rule: None, event: taken };
         self.record(time, entry, out);
     }
 
@@ -245,7 +238,7 @@ impl Merger {
         let Some(lane) = self.lanes.get_mut(&m) else {
             return;
         };
-        let missing = |group: &Group| missing(&self.next, group);
+        let missing = |group: &Group| missing(&self.next, self.rebased.is_some(), group);
         lane.head = match lane.items.front() {
             None => Head::Empty,
             Some(Item::Group(group)) if self.known => {
@@ -304,7 +297,8 @@ impl Merger {
         }
         let mut in_order = true;
         for stamp in stamps {
-            let next = self.next.entry(stamp.structure).or_insert(0);
+            let first = first_number(stamp, self.rebased.is_some());
+            let next = self.next.entry(stamp.structure).or_insert(first);
             in_order &= !precedes(*next, stamp);
             *next = stamp.end().max(*next);
             woken.extend(self.waiting.remove(&(stamp.structure, *next)).into_iter().flatten());
@@ -379,10 +373,7 @@ impl Merger {
         };
         lane.fresh = false;
         self.held -= lane.older;
-        lane.items
-            .drain(..std::mem::take(&mut lane.older))
-            .map(|item| item.events())
-            .sum()
+        lane.items.drain(..std::mem::take(&mut lane.older)).map(|item| item.events()).sum()
     }
 
     /// Drops what a lane was fed from before the snapshot, after the snapshot. The first group that
@@ -428,24 +419,24 @@ impl Merger {
 impl Entry {
     /// An event about an M that nobody caused.
     fn of(m: MId, event: Event) -> Self {
-        Self {
-            actor: Actor {
-                m: Some(m),
-                p: None,
-                g: None,
-            },
-            site: None,
-            rule: None,
-            event,
-        }
+        Self { actor: Actor { m: Some(m), p: None, g: None }, site: None, rule: None, event }
     }
 }
 
 /// The first number that a group must wait for.
-fn missing(next: &Map<Structure, u64>, group: &Group) -> Option<(Structure, u64)> {
-    let at = |s: &Stamp| next.get(&s.structure).copied().unwrap_or(0);
+fn missing(next: &Map<Structure, u64>, rebased: bool, group: &Group) -> Option<(Structure, u64)> {
+    let at = |s: &Stamp| next.get(&s.structure).copied().unwrap_or(first_number(s, rebased));
     let waits = group.stamps.iter().find(|s| precedes(at(s), s));
     waits.map(|s| (s.structure, s.number))
+}
+
+/// Where a structure is that was not heard of. Locks may lie anywhere in a program, so a snapshot
+/// cannot find them: after one, the first number of a lock is believed.
+fn first_number(stamp: &Stamp, rebased: bool) -> u64 {
+    match stamp.structure {
+        Structure::Obj(Obj::Lock(_)) if rebased => stamp.number,
+        _ => 0,
+    }
 }
 
 /// Whether a structure at this number is not where a stamp wants it: there exactly, or with a stamp

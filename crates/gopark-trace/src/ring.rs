@@ -34,15 +34,7 @@ const STAMP_BITS: u32 = fifo::TAG_BITS - 3;
 /// word, two for each stamp, and its events, some 10 to 20 bytes each.
 pub fn ring(words: usize) -> (Producer, Consumer) {
     let (writer, reader) = fifo::fifo(words);
-    (
-        Producer { writer },
-        Consumer {
-            reader,
-            words: Vec::new(),
-            bytes: Vec::new(),
-            unread: 0,
-        },
-    )
+    (Producer { writer }, Consumer { reader, words: Vec::new(), bytes: Vec::new(), unread: 0 })
 }
 
 /// The end of the M.
@@ -69,8 +61,7 @@ impl Producer {
             .chain(std::iter::once(u64::from_le_bytes(last)));
         // More stamps than the tag can count need more words than any ring has.
         let tag = (stamps.len() as u32) | (filling as u32) << STAMP_BITS;
-        self.writer
-            .push(tag, len, body, u64::from(group::count(records)))
+        self.writer.push(tag, len, body, u64::from(group::count(records)))
     }
 }
 
@@ -94,10 +85,7 @@ impl Consumer {
             self.unread += popped.lost;
             match self.decode(popped.tag) {
                 Some(group) => {
-                    return Some(Group {
-                        lost: std::mem::take(&mut self.unread),
-                        ..group
-                    });
+                    return Some(Group { lost: std::mem::take(&mut self.unread), ..group });
                 }
                 None => self.unread += u64::from(group::count(&self.bytes)).max(1),
             }
@@ -122,19 +110,10 @@ impl Consumer {
         }
         self.bytes.resize(words.len() * WORD, 0);
         let (chunks, _) = self.bytes.as_chunks_mut::<WORD>();
-        chunks
-            .iter_mut()
-            .zip(words)
-            .for_each(|(chunk, word)| *chunk = word.to_le_bytes());
+        chunks.iter_mut().zip(words).for_each(|(chunk, word)| *chunk = word.to_le_bytes());
         let filling = (tag >> STAMP_BITS) as usize;
-        self.bytes
-            .truncate(self.bytes.len().saturating_sub(filling));
+        self.bytes.truncate(self.bytes.len().saturating_sub(filling));
         let (time, entries) = group::decode(&self.bytes).ok()?;
-        Some(Group {
-            lost: 0,
-            time,
-            stamps,
-            entries,
-        })
+        Some(Group { lost: 0, time, stamps, entries })
     }
 }

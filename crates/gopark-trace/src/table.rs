@@ -20,11 +20,7 @@ pub struct Spec {
 impl Spec {
     /// The meaning as one paragraph.
     pub fn meaning(&self) -> String {
-        self.doc
-            .iter()
-            .map(|l| l.trim())
-            .collect::<Vec<_>>()
-            .join(" ")
+        self.doc.iter().map(|l| l.trim()).collect::<Vec<_>>().join(" ")
     }
 }
 

@@ -47,10 +47,7 @@ impl<'a> Reader<'a> {
 
     /// An error at the present offset.
     pub fn wanted(&self, expected: &'static str) -> WireError {
-        WireError {
-            offset: self.at,
-            expected,
-        }
+        WireError { offset: self.at, expected }
     }
 
     /// The next byte.
@@ -215,9 +212,7 @@ impl Wire for String {
         f.write_str(self)
     }
     fn arbitrary(dice: &mut dyn FnMut(u64) -> u64) -> Self {
-        (0..dice(9))
-            .map(|_| char::from(b'a' + dice(26) as u8))
-            .collect()
+        (0..dice(9)).map(|_| char::from(b'a' + dice(26) as u8)).collect()
     }
 }
 
@@ -230,11 +225,7 @@ impl<T: Wire> Wire for Option<T> {
         }
     }
     fn get(r: &mut Reader<'_>) -> Result<Self, WireError> {
-        Ok(if bool::get(r)? {
-            Some(T::get(r)?)
-        } else {
-            None
-        })
+        Ok(if bool::get(r)? { Some(T::get(r)?) } else { None })
     }
     fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -288,11 +279,7 @@ impl<T: Wire> Wire for Vec<T> {
             f.write_str(if i == 0 { "" } else { " " })?;
             v.show(f)?;
         }
-        if self.is_empty() {
-            f.write_str("none")
-        } else {
-            Ok(())
-        }
+        if self.is_empty() { f.write_str("none") } else { Ok(()) }
     }
     fn arbitrary(dice: &mut dyn FnMut(u64) -> u64) -> Self {
         (0..dice(5)).map(|_| T::arbitrary(dice)).collect()

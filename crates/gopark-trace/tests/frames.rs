@@ -18,10 +18,7 @@ mod dice;
 use dice::Dice;
 
 fn hello() -> Message {
-    Message::Hello {
-        version: VERSION,
-        producer: "a program".to_owned(),
-    }
+    Message::Hello { version: VERSION, producer: "a program".to_owned() }
 }
 
 fn arbitrary(seed: u64) -> Message {
@@ -36,9 +33,7 @@ fn arbitrary(seed: u64) -> Message {
 fn encode(messages: &[Message]) -> BytesMut {
     let (mut codec, mut bytes) = (MessageCodec::new(), BytesMut::new());
     for message in messages {
-        codec
-            .encode(message, &mut bytes)
-            .expect("it is short enough");
+        codec.encode(message, &mut bytes).expect("it is short enough");
     }
     assert_eq!(codec.written(), bytes.len() as u64);
     bytes
@@ -51,20 +46,12 @@ fn decode(bytes: &[u8]) -> Result<Option<Message>, FrameError> {
 /// A frame around any payload.
 fn frame(payload: &[u8]) -> Vec<u8> {
     let crc = crc32fast::hash(payload);
-    [
-        &(payload.len() as u32).to_le_bytes()[..],
-        &crc.to_le_bytes(),
-        payload,
-    ]
-    .concat()
+    [&(payload.len() as u32).to_le_bytes()[..], &crc.to_le_bytes(), payload].concat()
 }
 
 /// A failing case prints its values; files of old ones are not kept.
 fn config() -> ProptestConfig {
-    ProptestConfig {
-        failure_persistence: None,
-        ..ProptestConfig::with_cases(256)
-    }
+    ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(256) }
 }
 
 proptest! {
@@ -126,43 +113,28 @@ fn an_error_stays() {
     bytes[4] ^= 1;
     let mut reader = FramedReader::new(&bytes[..]);
     for _ in 0..3 {
-        assert!(matches!(
-            reader.next(),
-            Err(FrameError::Checksum { offset: 0 })
-        ));
+        assert!(matches!(reader.next(), Err(FrameError::Checksum { offset: 0 })));
     }
 }
 
 #[test]
 fn a_length_above_the_limit_is_refused_at_once() {
     let mut bytes = ((MAX_FRAME + 1) as u32).to_le_bytes().to_vec();
-    assert!(
-        matches!(decode(&bytes), Ok(None)),
-        "the head is not there yet"
-    );
+    assert!(matches!(decode(&bytes), Ok(None)), "the head is not there yet");
     bytes.extend([0; 4]);
     let error = decode(&bytes).expect_err("too long");
     assert!(matches!(error, FrameError::TooLong { offset: 0, len } if len > MAX_FRAME as u64));
     assert_eq!(
         error.to_string(),
-        format!(
-            "byte 0: a message of {} bytes, {MAX_FRAME} are the most",
-            MAX_FRAME + 1
-        )
+        format!("byte 0: a message of {} bytes, {MAX_FRAME} are the most", MAX_FRAME + 1)
     );
 }
 
 #[test]
 fn a_message_above_the_limit_is_not_sent() {
-    let huge = Message::Hello {
-        version: VERSION,
-        producer: "x".repeat(MAX_FRAME),
-    };
+    let huge = Message::Hello { version: VERSION, producer: "x".repeat(MAX_FRAME) };
     let mut writer = FramedWriter::new(Vec::new());
-    assert!(matches!(
-        writer.send(&huge),
-        Err(FrameError::TooLong { .. })
-    ));
+    assert!(matches!(writer.send(&huge), Err(FrameError::TooLong { .. })));
     writer.send(&hello()).expect("the writer is as before");
     writer.flush().expect("a Vec takes everything");
     assert_eq!(writer.into_inner(), encode(&[hello()]));
@@ -175,25 +147,11 @@ fn another_version_is_refused_by_its_number_alone() {
     7u32.put(&mut payload);
     payload.extend([0xff; 9]);
     let error = decode(&frame(&payload)).expect_err("another version");
-    assert!(matches!(
-        error,
-        FrameError::Version {
-            offset: 0,
-            found: 7
-        }
-    ));
-    assert!(
-        error
-            .to_string()
-            .starts_with("version 7 is newer than this gopark reads (1)")
-    );
+    assert!(matches!(error, FrameError::Version { offset: 0, found: 7 }));
+    assert!(error.to_string().starts_with("version 7 is newer than this gopark reads (1)"));
     payload[1] = 0;
     let error = decode(&frame(&payload)).expect_err("another version");
-    assert!(
-        error
-            .to_string()
-            .starts_with("version 0 is older than this gopark reads (1)")
-    );
+    assert!(error.to_string().starts_with("version 0 is older than this gopark reads (1)"));
 }
 
 #[test]
@@ -206,10 +164,7 @@ fn a_payload_must_be_a_message_and_nothing_else() {
     }
     check(&[], "byte 8: expected a byte");
     check(&[0], "byte 8: expected the code of a known Message");
-    check(
-        &[Message::Running {}.code(), 1],
-        "byte 9: expected the end of the message",
-    );
+    check(&[Message::Running {}.code(), 1], "byte 9: expected the end of the message");
     check(&[4, 0x80], "byte 10: expected a byte");
 }
 
@@ -221,19 +176,14 @@ fn offsets_count_from_the_start_of_the_stream() {
     bytes.extend_from_slice(&[1, 2, 3]);
     assert!(codec.decode(&mut bytes).is_ok());
     assert_eq!(codec.offset(), 100 + len);
-    let error = codec
-        .decode_eof(&mut bytes)
-        .expect_err("three bytes are left");
+    let error = codec.decode_eof(&mut bytes).expect_err("three bytes are left");
     assert!(matches!(error, FrameError::Truncated { offset } if offset == 100 + len));
 }
 
 #[test]
 fn a_socket_carries_events_one_way_and_commands_the_other() {
     let (program, viewer) = UnixStream::pair().expect("a pair of sockets");
-    let asks = [
-        Command::Step { decisions: 3 },
-        Command::RunToGo { g: GId(18) },
-    ];
+    let asks = [Command::Step { decisions: 3 }, Command::RunToGo { g: GId(18) }];
     let events = Batch((0..2_000).map(record).collect());
     let thread = std::thread::spawn({
         let (asks, events) = (asks.clone(), events.clone());
@@ -254,28 +204,20 @@ fn a_socket_carries_events_one_way_and_commands_the_other() {
     let mut out = FramedWriter::new(&viewer);
     assert_eq!(from.next().expect("a greeting"), Some(hello()));
     for command in asks {
-        out.send(&Message::Ask { command })
-            .expect("the program reads");
+        out.send(&Message::Ask { command }).expect("the program reads");
     }
     out.flush().expect("the program reads");
     let records = from.next().expect("events");
     assert_eq!(records, Some(Message::Records { records: events }));
     assert_eq!(from.next().expect("the end"), Some(Message::Goodbye {}));
-    thread
-        .join()
-        .expect("the program ends")
-        .expect("and nothing failed");
+    thread.join().expect("the program ends").expect("and nothing failed");
     assert_eq!(from.next().expect("a closed socket is an end"), None);
 }
 
 fn record(seq: u64) -> gopark_trace::Record {
     let mut dice = Dice::new(seq);
     let any = gopark_trace::Record::arbitrary(&mut |n| dice.roll(n));
-    gopark_trace::Record {
-        seq,
-        time: Nanos(seq * 1_000),
-        ..any
-    }
+    gopark_trace::Record { seq, time: Nanos(seq * 1_000), ..any }
 }
 
 /// Reads and writes at most a few bytes, and fails before each call that gets through.

@@ -19,10 +19,7 @@ use execution::{Execution, Step};
 
 /// A failing case prints its values; files of old ones are not kept.
 fn config() -> ProptestConfig {
-    ProptestConfig {
-        failure_persistence: None,
-        ..ProptestConfig::with_cases(256)
-    }
+    ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(256) }
 }
 
 /// A merger, and what came out of it.
@@ -44,8 +41,7 @@ impl Bench {
 
     fn rebase(&mut self, base: &BTreeMap<Structure, u64>, time: Nanos) {
         let base: Vec<_> = base.iter().map(|(&s, &n)| (s, n)).collect();
-        self.merger
-            .rebase(&base, time, Box::default(), &mut self.out);
+        self.merger.rebase(&base, time, Box::default(), &mut self.out);
         assert!(self.merger.known());
     }
 
@@ -118,11 +114,7 @@ fn check_lanes(order: &[usize], steps: &[Step]) {
     let mut last = HashMap::new();
     for &step in order {
         let before = last.insert(steps[step].m, step);
-        assert!(
-            before < Some(step),
-            "{:?}: {before:?} before {step}",
-            steps[step].m
-        );
+        assert!(before < Some(step), "{:?}: {before:?} before {step}", steps[step].m);
     }
 }
 
@@ -148,13 +140,7 @@ fn lose(steps: &[Step], dice: &mut Dice) -> (Vec<Step>, BTreeMap<MId, u64>, u64)
             continue;
         }
         let lost = pending.remove(&step.m).unwrap_or(0);
-        kept.push(Step {
-            m: step.m,
-            group: Group {
-                lost,
-                ..step.group.clone()
-            },
-        });
+        kept.push(Step { m: step.m, group: Group { lost, ..step.group.clone() } });
     }
     (kept, pending, total)
 }
@@ -294,22 +280,9 @@ proptest! {
 
 /// A group of one event.
 fn group(time: u64, value: i64, stamps: Vec<Stamp>) -> Group {
-    let event = Event::CellWrite {
-        cell: CellId(0),
-        value,
-    };
-    let entry = Entry {
-        actor: Actor::default(),
-        site: None,
-        rule: None,
-        event,
-    };
-    Group {
-        lost: 0,
-        time: Nanos(time),
-        stamps,
-        entries: vec![entry],
-    }
+    let event = Event::CellWrite { cell: CellId(0), value };
+    let entry = Entry { actor: Actor::default(), site: None, rule: None, event };
+    Group { lost: 0, time: Nanos(time), stamps, entries: vec![entry] }
 }
 
 fn p(number: u64) -> Stamp {
@@ -340,11 +313,7 @@ fn numbers_go_before_time_and_times_never_go_back() {
     bench.merger.feed(MId(1), group(50, 0, vec![p(0)]));
     bench.drain(100);
     assert_eq!(bench.steps(), [0, 1]);
-    assert_eq!(
-        bench.out[1].time,
-        Nanos(50),
-        "raised to that of its predecessor"
-    );
+    assert_eq!(bench.out[1].time, Nanos(50), "raised to that of its predecessor");
     assert_eq!(bench.merger.broken(), 0);
 }
 
@@ -364,13 +333,7 @@ fn nothing_later_than_the_watermark_comes_out() {
 
 #[test]
 fn a_range_takes_all_its_numbers() {
-    let ring = |number, len| {
-        vec![Stamp {
-            structure: Structure::Ring(PId(0)),
-            number,
-            len,
-        }]
-    };
+    let ring = |number, len| vec![Stamp { structure: Structure::Ring(PId(0)), number, len }];
     let mut bench = Bench::default();
     bench.merger.feed(MId(0), group(1, 2, ring(4, 1)));
     bench.merger.feed(MId(1), group(2, 1, ring(1, 3)));
@@ -383,9 +346,7 @@ fn a_range_takes_all_its_numbers() {
 #[test]
 fn numbers_in_a_row_of_one_structure_may_be_in_one_group() {
     let mut bench = Bench::default();
-    bench
-        .merger
-        .feed(MId(0), group(9, 0, vec![sched(0), p(0), sched(1)]));
+    bench.merger.feed(MId(0), group(9, 0, vec![sched(0), p(0), sched(1)]));
     bench.merger.feed(MId(1), group(1, 1, vec![sched(2)]));
     bench.finish();
     assert_eq!(bench.steps(), [0, 1]);
@@ -419,19 +380,12 @@ fn a_number_given_twice_is_broken() {
 
 #[test]
 fn a_merger_holds_no_more_than_its_limit() {
-    let mut bench = Bench {
-        merger: Merger::holding(3),
-        out: Vec::new(),
-    };
+    let mut bench = Bench { merger: Merger::holding(3), out: Vec::new() };
     for n in 1..=4 {
         bench.merger.feed(MId(0), group(n, n as i64, vec![p(n)]));
     }
     bench.drain(0);
-    assert_eq!(
-        bench.merger.held(),
-        4,
-        "later than the watermark: not its fault"
-    );
+    assert_eq!(bench.merger.held(), 4, "later than the watermark: not its fault");
     bench.drain(10);
     assert_eq!(bench.steps(), [1, 2, 3, 4]);
     assert_eq!(bench.merger.broken(), 1);
@@ -441,10 +395,7 @@ fn a_merger_holds_no_more_than_its_limit() {
 fn a_gap_comes_out_at_its_place_and_frees_what_waits() {
     let mut bench = Bench::default();
     bench.merger.feed(MId(0), group(10, 0, vec![p(0)]));
-    let after = Group {
-        lost: 5,
-        ..group(30, 2, vec![p(7)])
-    };
+    let after = Group { lost: 5, ..group(30, 2, vec![p(7)]) };
     bench.merger.feed(MId(0), after);
     bench.merger.feed(MId(1), group(20, 1, vec![p(3)]));
     bench.drain(100);
@@ -464,21 +415,13 @@ fn a_snapshot_gives_the_numbers_to_go_on_from() {
     bench.drain(5);
     let base = BTreeMap::from([(Structure::P(PId(0)), 40), (Structure::Sched, 7)]);
     bench.rebase(&base, Nanos(100));
-    bench
-        .merger
-        .feed(MId(0), group(101, 1, vec![p(41), sched(7)]));
+    bench.merger.feed(MId(0), group(101, 1, vec![p(41), sched(7)]));
     bench.merger.feed(MId(1), group(102, 0, vec![p(40)]));
-    bench.merger.feed(
-        MId(1),
-        group(103, 2, vec![Stamp::one(Structure::G(GId(5)), 0)]),
-    );
+    bench.merger.feed(MId(1), group(103, 2, vec![Stamp::one(Structure::G(GId(5)), 0)]));
     bench.drain(200);
     assert_eq!(bench.steps(), [0, 1, 2]);
     let told: Vec<_> = bench.out.iter().map(|r| r.event.name()).collect();
-    assert_eq!(
-        told,
-        ["Gap", "Snapshot", "CellWrite", "CellWrite", "CellWrite"]
-    );
+    assert_eq!(told, ["Gap", "Snapshot", "CellWrite", "CellWrite", "CellWrite"]);
     assert_eq!(bench.out[1].time, Nanos(100));
 }
 
@@ -498,12 +441,7 @@ fn what_a_snapshot_has_is_dropped_and_counted() {
     bench.finish();
     assert_eq!(bench.steps(), [1, 2]);
     assert_eq!(bench.out[1].event, Event::Gap { m: MId(1), lost: 3 });
-    assert_eq!(
-        bench.out[2].event,
-        Event::Snapshot {
-            state: Box::new(Snapshot::default())
-        }
-    );
+    assert_eq!(bench.out[2].event, Event::Snapshot { state: Box::new(Snapshot::default()) });
     assert_eq!(bench.merger.stale(), 1);
     assert_eq!(bench.merger.broken(), 0);
 }
@@ -538,22 +476,9 @@ fn attaching_begins_with_a_snapshot() {
 fn ended_goroutines_keep_their_number_for_a_while() {
     let g = |g, number| vec![Stamp::one(Structure::G(GId(g)), number)];
     let exit = |id| {
-        let event = Event::GoExit {
-            g: GId(id),
-            how: ExitKind::Returned,
-        };
-        let entry = Entry {
-            actor: Actor::default(),
-            site: None,
-            rule: None,
-            event,
-        };
-        Group {
-            lost: 0,
-            time: Nanos(1),
-            stamps: g(id, 0),
-            entries: vec![entry],
-        }
+        let event = Event::GoExit { g: GId(id), how: ExitKind::Returned };
+        let entry = Entry { actor: Actor::default(), site: None, rule: None, event };
+        Group { lost: 0, time: Nanos(1), stamps: g(id, 0), entries: vec![entry] }
     };
     let mut bench = Bench::default();
     let last = ENDED_MAX as u64;

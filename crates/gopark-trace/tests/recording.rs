@@ -20,11 +20,7 @@ fn records(n: u64) -> Vec<Record> {
     let mut dice = Dice::new(n);
     let record = |seq| {
         let any = Record::arbitrary(&mut |n| dice.roll(n));
-        Record {
-            seq,
-            time: Nanos(seq * 300),
-            ..any
-        }
+        Record { seq, time: Nanos(seq * 300), ..any }
     };
     (0..n).map(record).collect()
 }
@@ -39,9 +35,7 @@ fn recording(records: &[Record]) -> Vec<u8> {
 fn recording_in_frames(batches: &[&[Record]]) -> Vec<u8> {
     let mut out = Recording::create(Vec::new(), "test").expect("a Vec takes everything");
     for batch in batches {
-        out.append(batch)
-            .and_then(|()| out.flush())
-            .expect("a Vec takes everything");
+        out.append(batch).and_then(|()| out.flush()).expect("a Vec takes everything");
     }
     out.finish().expect("a Vec takes everything")
 }
@@ -53,10 +47,7 @@ fn a_recording_gives_back_what_it_got() {
     let mut reader = Reader::open(&bytes[..]).expect("it is a recording");
     assert_eq!(reader.producer(), "test");
     assert_eq!(reader.end(), None, "nothing was read yet");
-    let read: Vec<_> = reader
-        .by_ref()
-        .collect::<Result<_, _>>()
-        .expect("nothing is damaged");
+    let read: Vec<_> = reader.by_ref().collect::<Result<_, _>>().expect("nothing is damaged");
     assert!(read == all);
     assert_eq!(reader.end(), Some(End::Whole { records: 20_000 }));
     assert_eq!(reader.records(), 20_000);
@@ -85,10 +76,7 @@ fn frames_are_about_32_kib() {
     }
     frames.pop();
     assert!(frames.len() >= 8, "{}", frames.len());
-    assert!(
-        frames.iter().all(|len| (32 << 10..36 << 10).contains(len)),
-        "{frames:?}"
-    );
+    assert!(frames.iter().all(|len| (32 << 10..36 << 10).contains(len)), "{frames:?}");
 }
 
 /// What reached the disk when the writer was killed.
@@ -108,8 +96,7 @@ fn a_crash_loses_the_unfinished_frame_only() {
     let disk = std::cell::RefCell::default();
     let mut out = Recording::create(Disk(&disk), "test").expect("the disk takes everything");
     for record in &all {
-        out.append(std::slice::from_ref(record))
-            .expect("the disk takes everything");
+        out.append(std::slice::from_ref(record)).expect("the disk takes everything");
     }
     assert_eq!(out.records(), 5_000);
     drop(out);
@@ -118,17 +105,10 @@ fn a_crash_loses_the_unfinished_frame_only() {
     let n = read.len();
     assert!(read[..] == all[..n]);
     let (offset, records) = (bytes.len() as u64, n as u64);
-    assert_eq!(
-        end.expect("nothing is damaged"),
-        End::Truncated { offset, records }
-    );
+    assert_eq!(end.expect("nothing is damaged"), End::Truncated { offset, records });
     let mut lost = Vec::new();
     all[n..].iter().for_each(|r| r.put(&mut lost));
-    assert!(
-        n > 0 && lost.len() < 40 << 10,
-        "{} bytes were lost",
-        lost.len()
-    );
+    assert!(n > 0 && lost.len() < 40 << 10, "{} bytes were lost", lost.len());
 }
 
 #[test]
@@ -149,10 +129,7 @@ fn any_prefix_reads_to_its_last_whole_frame() {
     assert_eq!(ends.len(), 2 + 1 + batches.len() + 1);
     for cut in 0..bytes.len() {
         let (read, end) = read_all(&bytes[..cut]);
-        let (mut offset, n) = *ends
-            .iter()
-            .rfind(|e| e.0 <= cut as u64)
-            .expect("0 is an end");
+        let (mut offset, n) = *ends.iter().rfind(|e| e.0 <= cut as u64).expect("0 is an end");
         if cut < MAGIC.len() {
             offset = cut as u64;
         }
@@ -175,19 +152,14 @@ fn no_changed_byte_is_read_as_an_event() {
             let mut changed = bytes.clone();
             changed[at] ^= flip;
             let (read, end) = read_all(&changed[..]);
-            assert!(
-                all.starts_with(&read),
-                "byte {at}: what is read was written"
-            );
+            assert!(all.starts_with(&read), "byte {at}: what is read was written");
             match end {
                 Ok(End::Whole { .. }) => panic!("byte {at} ^ {flip}: not seen"),
                 // A length that became longer than the file looks like a file cut short.
                 Ok(End::Truncated { offset, records }) => {
                     assert!(offset <= at as u64 && records == read.len() as u64);
                 }
-                Err(FileError::Damaged {
-                    offset, records, ..
-                }) => {
+                Err(FileError::Damaged { offset, records, .. }) => {
                     assert!(offset <= at as u64 && records == read.len() as u64);
                 }
                 Err(FileError::NotARecording { offset, .. }) => assert_eq!(offset, at as u64),
@@ -200,10 +172,7 @@ fn no_changed_byte_is_read_as_an_event() {
 
 /// A failing case prints its values; files of old ones are not kept.
 fn config() -> ProptestConfig {
-    ProptestConfig {
-        failure_persistence: None,
-        ..ProptestConfig::with_cases(256)
-    }
+    ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(256) }
 }
 
 proptest! {
@@ -230,40 +199,23 @@ fn error(bytes: &[u8]) -> (FileError, String) {
 /// A file of these messages.
 fn file(messages: &[Message]) -> Vec<u8> {
     let mut out = FramedWriter::at(MAGIC.to_vec(), MAGIC.len() as u64);
-    messages
-        .iter()
-        .for_each(|m| out.send(m).expect("it is short enough"));
+    messages.iter().for_each(|m| out.send(m).expect("it is short enough"));
     out.flush().expect("a Vec takes everything");
     out.into_inner()
 }
 
 fn hello() -> Message {
-    Message::Hello {
-        version: VERSION,
-        producer: String::new(),
-    }
+    Message::Hello { version: VERSION, producer: String::new() }
 }
 
 #[test]
 fn what_is_no_recording_is_called_so() {
     let (e, text) = error(b"go 1.27 trace\0\0\0");
-    assert!(matches!(
-        e,
-        FileError::NotARecording {
-            offset: 2,
-            found: b' '
-        }
-    ));
+    assert!(matches!(e, FileError::NotARecording { offset: 2, found: b' ' }));
     let wanted = "not a gopark recording: byte 2 is 0x20; give a file that gopark recorded";
     assert_eq!(text, wanted);
     let (e, _) = error(b"\x7fELF");
-    assert!(matches!(
-        e,
-        FileError::NotARecording {
-            offset: 0,
-            found: 0x7f
-        }
-    ));
+    assert!(matches!(e, FileError::NotARecording { offset: 0, found: 0x7f }));
 }
 
 #[test]
@@ -272,24 +224,14 @@ fn newer_and_older_versions_say_what_to_do() {
     bytes[7] = 7;
     let (e, text) = error(&bytes);
     assert!(matches!(e, FileError::Version { found: 7 }));
-    assert!(
-        text.starts_with("version 7 is newer than this gopark reads (1): use"),
-        "{text}"
-    );
-    let (e, text) = error(&file(&[Message::Hello {
-        version: 9,
-        producer: String::new(),
-    }]));
+    assert!(text.starts_with("version 7 is newer than this gopark reads (1): use"), "{text}");
+    let (e, text) = error(&file(&[Message::Hello { version: 9, producer: String::new() }]));
     assert!(matches!(e, FileError::Version { found: 9 }));
     assert!(text.starts_with("version 9 is newer"), "{text}");
     bytes[7] = 0;
     let (_, text) = error(&bytes);
     assert!(text.starts_with("version 0 is older"), "{text}");
-    assert_eq!(
-        u32::from(FILE_VERSION),
-        VERSION,
-        "the text names one number for both"
-    );
+    assert_eq!(u32::from(FILE_VERSION), VERSION, "the text names one number for both");
 }
 
 #[test]
@@ -300,12 +242,7 @@ fn damage_says_where_it_is_and_what_is_left() {
     let at = bytes.len() - 9 - 1;
     bytes[at] ^= 1;
     let (e, text) = error(&bytes);
-    let FileError::Damaged {
-        offset,
-        records: 4,
-        what: Damage::Checksum,
-    } = e
-    else {
+    let FileError::Damaged { offset, records: 4, what: Damage::Checksum } = e else {
         panic!("{e:?}")
     };
     let wanted = "the checksum does not match; 4 events before it can be replayed";
@@ -315,27 +252,12 @@ fn damage_says_where_it_is_and_what_is_left() {
 #[test]
 fn the_greeting_comes_first_and_nothing_after_the_end() {
     let (e, _) = error(&file(&[Message::Running {}]));
-    assert!(
-        matches!(
-            e,
-            FileError::Damaged {
-                offset: 8,
-                what: Damage::NoHello,
-                ..
-            }
-        ),
-        "{e:?}"
-    );
+    assert!(matches!(e, FileError::Damaged { offset: 8, what: Damage::NoHello, .. }), "{e:?}");
     let mut bytes = recording(&records(3));
     let end = bytes.len() as u64;
     bytes.push(0);
     let (e, text) = error(&bytes);
-    let FileError::Damaged {
-        offset,
-        records: 3,
-        what: Damage::AfterEnd,
-    } = e
-    else {
+    let FileError::Damaged { offset, records: 3, what: Damage::AfterEnd } = e else {
         panic!("{e:?}")
     };
     assert_eq!(offset, end);
@@ -345,24 +267,10 @@ fn the_greeting_comes_first_and_nothing_after_the_end() {
 #[test]
 fn what_is_said_besides_events_is_passed_over() {
     let all = records(2);
-    let batch = |n: usize| Message::Records {
-        records: vec![all[n].clone()].into(),
-    };
-    let paused = Message::Paused {
-        seq: 1,
-        time: Nanos(5),
-    };
-    let empty = Message::Records {
-        records: Vec::new().into(),
-    };
-    let bytes = file(&[
-        hello(),
-        batch(0),
-        paused,
-        empty,
-        batch(1),
-        Message::Goodbye {},
-    ]);
+    let batch = |n: usize| Message::Records { records: vec![all[n].clone()].into() };
+    let paused = Message::Paused { seq: 1, time: Nanos(5) };
+    let empty = Message::Records { records: Vec::new().into() };
+    let bytes = file(&[hello(), batch(0), paused, empty, batch(1), Message::Goodbye {}]);
     let (read, end) = read_all(&bytes[..]);
     assert_eq!(read, all);
     assert_eq!(end.expect("nothing is damaged"), End::Whole { records: 2 });
@@ -372,20 +280,11 @@ fn what_is_said_besides_events_is_passed_over() {
 fn a_record_that_no_frame_holds_is_left_out() {
     let all = records(3);
     let text = "x".repeat(MAX_FRAME);
-    let giant = Record {
-        event: Event::UserLog { text },
-        ..all[0].clone()
-    };
+    let giant = Record { event: Event::UserLog { text }, ..all[0].clone() };
     let mut out = Recording::create(Vec::new(), "test").expect("a Vec takes everything");
-    assert!(matches!(
-        out.append(std::slice::from_ref(&giant)),
-        Err(FrameError::TooLong { .. })
-    ));
+    assert!(matches!(out.append(std::slice::from_ref(&giant)), Err(FrameError::TooLong { .. })));
     out.append(&all[..1]).expect("the recording is as before");
-    assert!(matches!(
-        out.append(&[giant]),
-        Err(FrameError::TooLong { .. })
-    ));
+    assert!(matches!(out.append(&[giant]), Err(FrameError::TooLong { .. })));
     out.append(&all[1..]).expect("the recording is as before");
     let bytes = out.finish().expect("a Vec takes everything");
     let (read, end) = read_all(&bytes[..]);
@@ -405,9 +304,6 @@ fn a_file_that_fails_is_no_end() {
     for from in [0, 3, MAGIC.len(), whole.len() - 20] {
         let (_, end) = read_all(io::Read::chain(&whole[..from], Broken));
         let error = end.expect_err("the disk is gone");
-        assert_eq!(
-            error.to_string(),
-            "the recording can't be read: the disk is gone"
-        );
+        assert_eq!(error.to_string(), "the recording can't be read: the disk is gone");
     }
 }

@@ -24,17 +24,10 @@ fn push(producer: &mut Producer, scratch: &mut Scratch, group: &Group) -> bool {
 /// A group of `events` events that says which one it is.
 fn group(n: u64, events: u64) -> Group {
     let entry = |i| Entry {
-        actor: Actor {
-            m: Some(MId(1)),
-            p: Some(PId(2)),
-            g: None,
-        },
+        actor: Actor { m: Some(MId(1)), p: Some(PId(2)), g: None },
         site: None,
         rule: None,
-        event: Event::CellWrite {
-            cell: CellId(0),
-            value: (n + i) as i64,
-        },
+        event: Event::CellWrite { cell: CellId(0), value: (n + i) as i64 },
     };
     Group {
         lost: 0,
@@ -46,11 +39,7 @@ fn group(n: u64, events: u64) -> Group {
 
 fn structure(dice: &mut Dice) -> Structure {
     // Now and then an id that does not fit the short form.
-    let wide = if dice.roll(8) == 0 {
-        dice.roll(u64::MAX)
-    } else {
-        dice.roll(1 << 20)
-    };
+    let wide = if dice.roll(8) == 0 { dice.roll(u64::MAX) } else { dice.roll(1 << 20) };
     match dice.roll(8) {
         0 => Structure::G(GId(wide)),
         1 => Structure::P(PId(wide as u32)),
@@ -67,30 +56,16 @@ fn arbitrary(seed: u64) -> Group {
     let stamp = |_| Stamp {
         structure: structure(&mut dice),
         number: dice.roll(u64::MAX),
-        len: if dice.roll(8) == 0 {
-            dice.roll(u64::from(u32::MAX)) as u32
-        } else {
-            1
-        },
+        len: if dice.roll(8) == 0 { dice.roll(u64::from(u32::MAX)) as u32 } else { 1 },
     };
     let stamps = (0..seed % 7).map(stamp).collect();
-    let entries = (0..seed % 5)
-        .map(|_| Entry::arbitrary(&mut |n| dice.roll(n)))
-        .collect();
-    Group {
-        lost: 0,
-        time: Nanos(dice.roll(u64::MAX)),
-        stamps,
-        entries,
-    }
+    let entries = (0..seed % 5).map(|_| Entry::arbitrary(&mut |n| dice.roll(n))).collect();
+    Group { lost: 0, time: Nanos(dice.roll(u64::MAX)), stamps, entries }
 }
 
 /// A failing case prints its values; files of old ones are not kept.
 fn config() -> ProptestConfig {
-    ProptestConfig {
-        failure_persistence: None,
-        ..ProptestConfig::with_cases(256)
-    }
+    ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(256) }
 }
 
 proptest! {
@@ -165,13 +140,7 @@ impl Tally {
         self.lost += found.lost;
         let n = self.seen + found.lost;
         let events = found.entries.len() as u64;
-        assert_eq!(
-            found,
-            Group {
-                lost: found.lost,
-                ..group(n, events)
-            }
-        );
+        assert_eq!(found, Group { lost: found.lost, ..group(n, events) });
         self.seen = n + events;
         true
     }
@@ -190,13 +159,7 @@ fn a_full_ring_drops_the_newest_and_says_so_at_its_place() {
     assert!(push(5, 1));
     assert!(!push(6, 2));
     assert_eq!(consumer.pop(), Some(group(1, 1)));
-    assert_eq!(
-        consumer.pop(),
-        Some(Group {
-            lost: 3,
-            ..group(5, 1)
-        })
-    );
+    assert_eq!(consumer.pop(), Some(Group { lost: 3, ..group(5, 1) }));
     assert_eq!(consumer.pop(), None);
     assert_eq!(consumer.lost(), 2);
     assert_eq!(consumer.lost(), 0, "it is told once");
@@ -216,12 +179,7 @@ fn a_group_longer_than_the_ring_is_lost() {
 fn a_group_with_bytes_behind_its_events_counts_as_lost() {
     let (mut producer, mut consumer) = ring(64);
     let mut scratch = Scratch::new();
-    scratch.event(
-        Actor::default(),
-        None,
-        None,
-        &Event::NeedSpinning { on: true },
-    );
+    scratch.event(Actor::default(), None, None, &Event::NeedSpinning { on: true });
     let records = [scratch.records(), &[0]].concat();
     assert!(producer.push(&[], &records));
     assert_eq!(consumer.pop(), None);
@@ -233,12 +191,7 @@ fn an_empty_group_is_a_group() {
     let (mut producer, mut consumer) = ring(16);
     let scratch = Scratch::new();
     assert!(producer.push(scratch.stamps(), scratch.records()));
-    let empty = Group {
-        lost: 0,
-        time: Nanos(0),
-        stamps: Vec::new(),
-        entries: Vec::new(),
-    };
+    let empty = Group { lost: 0, time: Nanos(0), stamps: Vec::new(), entries: Vec::new() };
     assert_eq!(consumer.pop(), Some(empty));
 }
 
@@ -268,11 +221,7 @@ fn two_threads_agree() {
 
 #[test]
 fn stamps_say_what_they_number() {
-    let stamp = Stamp {
-        structure: Structure::Ring(PId(3)),
-        number: 40,
-        len: 4,
-    };
+    let stamp = Stamp { structure: Structure::Ring(PId(3)), number: 40, len: 4 };
     assert_eq!(stamp.end(), 44);
     assert_eq!(stamp.to_string(), "the ring of P3 #40..44");
     assert_eq!(Stamp::one(Structure::G(GId(7)), 2).to_string(), "G7 #2");

@@ -45,11 +45,7 @@ impl Tally {
             return lost > 0;
         };
         let n = self.seen + lost;
-        assert_eq!(
-            u64::from(tag),
-            n,
-            "each loss is told just before what follows it"
-        );
+        assert_eq!(u64::from(tag), n, "each loss is told just before what follows it");
         assert_eq!(self.body, vec![n + 1; len(n)], "an entry comes out whole");
         self.seen = n + 1;
         self.read += 1;
@@ -69,14 +65,8 @@ fn race(words: usize, entries: u64, looks: usize) {
         }
         let pushed = thread.join().expect("the writer ends");
         while tally.look(&mut reader) {}
-        assert_eq!(
-            tally.seen, entries,
-            "every entry was read or is known to be lost"
-        );
-        assert_eq!(
-            tally.read, pushed,
-            "what was pushed was read, and nothing else"
-        );
+        assert_eq!(tally.seen, entries, "every entry was read or is known to be lost");
+        assert_eq!(tally.read, pushed, "what was pushed was read, and nothing else");
     });
 }
 

@@ -18,10 +18,7 @@ use dice::Dice;
 
 /// A failing case prints its values; files of old ones are not kept.
 fn config() -> ProptestConfig {
-    ProptestConfig {
-        failure_persistence: None,
-        ..ProptestConfig::with_cases(256)
-    }
+    ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(256) }
 }
 
 fn bytes_of<T: Wire>(value: &T) -> Vec<u8> {
@@ -38,11 +35,7 @@ fn round_trip<T: Wire + PartialEq + std::fmt::Debug>(value: &T) {
     assert_eq!(r.left(), 0, "{value:?} leaves bytes");
     for cut in 0..bytes.len() {
         let read = T::get(&mut Reader::new(&bytes[..cut]));
-        assert!(
-            read.is_err(),
-            "{value:?} is read from {cut} of {} bytes",
-            bytes.len()
-        );
+        assert!(read.is_err(), "{value:?} is read from {cut} of {} bytes", bytes.len());
     }
 }
 
@@ -51,9 +44,7 @@ fn rows<T: Wire + PartialEq + std::fmt::Debug>(rows: usize, seed: u64) {
     let mut dice = Dice::new(seed);
     for row in 0..rows {
         let mut first = Some(row as u64);
-        round_trip(&T::arbitrary(&mut |n| {
-            first.take().unwrap_or_else(|| dice.roll(n))
-        }));
+        round_trip(&T::arbitrary(&mut |n| first.take().unwrap_or_else(|| dice.roll(n))));
     }
 }
 

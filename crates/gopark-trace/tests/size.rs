@@ -27,11 +27,7 @@ impl Stream {
         self.records.push(Record {
             seq: self.records.len() as u64,
             time: Nanos(self.time),
-            actor: Actor {
-                m: Some(MId(m)),
-                p: Some(PId(m)),
-                g: g.map(GId),
-            },
+            actor: Actor { m: Some(MId(m)), p: Some(PId(m)), g: g.map(GId) },
             site: site.map(SiteId),
             rule: Some(rule),
             certainty: Certainty::Observed,
@@ -48,11 +44,7 @@ impl Stream {
         let to = Queue::Slot(p);
         match self.dice.roll(3) {
             0 => {
-                let event = Event::GoCreate {
-                    g: GId(other),
-                    parent: Some(GId(me)),
-                    to,
-                };
+                let event = Event::GoCreate { g: GId(other), parent: Some(GId(me)), to };
                 self.record(m, Some(me), site, Rule::GoToSlot { p }, event);
             }
             1 => {
@@ -62,22 +54,11 @@ impl Stream {
             _ => {
                 let on = Some(Obj::Chan(ChanId(self.dice.roll(100) as u32)));
                 let why = WaitReason::ChanReceive;
-                let event = Event::GoPark {
-                    g: GId(me),
-                    why,
-                    on,
-                };
+                let event = Event::GoPark { g: GId(me), why, on };
                 self.record(m, Some(me), site, Rule::RecvBlocks {}, event);
                 let tick = self.tick[m as usize] + 1;
-                let rule = Rule::RingFifo {
-                    ring: self.dice.roll(256) as u32,
-                    tick,
-                };
-                let event = Event::GoStart {
-                    g: GId(other),
-                    from: Queue::Ring(p),
-                    tick,
-                };
+                let rule = Rule::RingFifo { ring: self.dice.roll(256) as u32, tick };
+                let event = Event::GoStart { g: GId(other), from: Queue::Ring(p), tick };
                 self.record(m, None, None, rule, event);
                 self.running[m as usize] = other;
                 self.tick[m as usize] = tick;

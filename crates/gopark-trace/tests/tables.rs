@@ -14,18 +14,12 @@ mod dice;
 
 use dice::Dice;
 
-const TABLES: [(&str, &[Spec]); 4] = [
-    ("Event", EVENTS),
-    ("Rule", RULES),
-    ("Command", COMMANDS),
-    ("Message", MESSAGES),
-];
+const TABLES: [(&str, &[Spec]); 4] =
+    [("Event", EVENTS), ("Rule", RULES), ("Command", COMMANDS), ("Message", MESSAGES)];
 
 /// Every row of every table.
 fn rows() -> impl Iterator<Item = (&'static str, &'static Spec)> {
-    TABLES
-        .into_iter()
-        .flat_map(|(table, rows)| rows.iter().map(move |row| (table, row)))
+    TABLES.into_iter().flat_map(|(table, rows)| rows.iter().map(move |row| (table, row)))
 }
 
 /// A value of row `row`: the first thing that is drawn is the row.
@@ -46,14 +40,8 @@ fn codes_and_names_are_unique() {
         let names: HashSet<_> = rows.iter().map(|r| r.name).collect();
         assert_eq!(codes.len(), rows.len(), "{table}: a code stands twice");
         assert_eq!(names.len(), rows.len(), "{table}: a name stands twice");
-        assert!(
-            !codes.contains(&0),
-            "{table}: 0 is no code, so that zeroed bytes are no event"
-        );
-        assert!(
-            rows.is_sorted_by_key(|r| r.code),
-            "{table}: rows are in wire order"
-        );
+        assert!(!codes.contains(&0), "{table}: 0 is no code, so that zeroed bytes are no event");
+        assert!(rows.is_sorted_by_key(|r| r.code), "{table}: rows are in wire order");
     }
 }
 
@@ -63,12 +51,7 @@ fn names_are_camel_case() {
         assert!(is_camel_case(row.name), "{table} {}", row.name);
         for arg in row.args {
             let lower = arg.name.chars().all(|c| c.is_ascii_lowercase() || c == '_');
-            assert!(
-                lower && !arg.ty.is_empty(),
-                "{table} {}: {}",
-                row.name,
-                arg.name
-            );
+            assert!(lower && !arg.ty.is_empty(), "{table} {}: {}", row.name, arg.name);
         }
     }
 }
@@ -77,11 +60,7 @@ fn names_are_camel_case() {
 fn every_row_says_what_it_means_and_where_it_comes_from() {
     for (table, row) in rows() {
         let meaning = row.meaning();
-        assert!(
-            meaning.ends_with('.') && meaning.len() > 8,
-            "{table} {}: {meaning}",
-            row.name
-        );
+        assert!(meaning.ends_with('.') && meaning.len() > 8, "{table} {}: {meaning}", row.name);
         assert!(!row.source.trim().is_empty(), "{table} {}", row.name);
         assert!(!row.text.trim().is_empty(), "{table} {}", row.name);
         assert_eq!(row.text, row.text.trim(), "{table} {}", row.name);
@@ -120,10 +99,7 @@ fn narration_is_a_sentence_without_holes() {
     fn check(name: &str, text: &str) {
         assert!(!text.trim().is_empty(), "{name} says nothing");
         assert!(!text.contains(['{', '}']), "{name}: {text}");
-        assert!(
-            !text.contains("Some(") && !text.contains("None"),
-            "{name}: {text}"
-        );
+        assert!(!text.contains("Some(") && !text.contains("None"), "{name}: {text}");
     }
     let mut dice = Dice::new(2);
     for _ in 0..64 {

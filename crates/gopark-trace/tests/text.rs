@@ -70,29 +70,13 @@ fn what_is_not_there_is_none() {
 
 #[test]
 fn events_are_told_in_a_sentence() {
-    let event = Event::Steal {
-        thief: PId(1),
-        victim: PId(0),
-        attempt: 0,
-        of: 3,
-        gs: gs(2),
-    };
+    let event = Event::Steal { thief: PId(1), victim: PId(0), attempt: 0, of: 3, gs: gs(2) };
     assert_eq!(event.to_string(), "P1 steals G1 G2 of 3 from P0");
-    let event = Event::GoReady {
-        g: GId(7),
-        to: Queue::Slot(PId(2)),
-    };
+    let event = Event::GoReady { g: GId(7), to: Queue::Slot(PId(2)) };
     assert_eq!(event.to_string(), "G7 is ready and goes to the slot of P2");
-    let event = Event::MStart {
-        m: MId(4),
-        p: None,
-        spinning: false,
-    };
+    let event = Event::MStart { m: MId(4), p: None, spinning: false };
     assert_eq!(event.to_string(), "M4 is made for none");
-    let rule = Rule::GlobalQueueEvery61 {
-        tick: 122,
-        global: 5,
-    };
+    let rule = Rule::GlobalQueueEvery61 { tick: 122, global: 5 };
     let text = "tick 122 is a multiple of 61, so the global queue (5 waiting) goes first";
     assert_eq!(rule.to_string(), text);
 }

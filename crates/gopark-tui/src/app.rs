@@ -82,13 +82,20 @@ enum Cover {
     Output(usize),
 }
 
-/// What the program printed, each line with how much was known when it came: going back hides what
-/// was not printed yet.
+/// What the program printed, each line with how much was known when it surely had been printed:
+/// going back hides what was not printed yet.
+///
+/// A line and the events around it come on two ways, so a line that comes while a program in the
+/// lab runs ahead counts as printed when it stands again. Rather late than a result before its
+/// cause.
 #[derive(Debug, Default)]
 struct Output {
     lines: Vec<String>,
     known: Vec<u64>,
 }
+
+/// Of a line that came while the program ran ahead.
+const NOT_YET: u64 = u64::MAX;
 
 impl Output {
     fn push(&mut self, line: String, known: u64) {
@@ -99,6 +106,12 @@ impl Output {
             self.lines.drain(..MOST_OUTPUT / 4);
             self.known.drain(..MOST_OUTPUT / 4);
         }
+    }
+
+    /// The program stands, with this much known.
+    fn stands(&mut self, known: u64) {
+        let since = self.known.partition_point(|k| *k < NOT_YET);
+        self.known[since..].fill(known);
     }
 
     /// The lines that had been printed when `at` records were known.

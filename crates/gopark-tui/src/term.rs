@@ -34,8 +34,8 @@ pub use error::TermError;
 pub use pacer::Pacer;
 pub use stage::Stage;
 
-/// Inputs that are taken before a frame is due again.
-const MOST_AT_ONCE: usize = 4096;
+/// Inputs that are taken even if a frame is due, lest keys wait behind slow frames.
+const AT_ONCE: usize = 64;
 
 /// Something from outside.
 #[derive(Debug, Clone, PartialEq)]
@@ -145,8 +145,11 @@ pub fn run_on<S: Screen>(
         }
         let Some(input) = next(inputs, stage.deadline()) else { continue };
         stage.feed(input, Instant::now())?;
-        for input in inputs.try_iter().take(MOST_AT_ONCE) {
+        let mut taken = 1;
+        while taken < AT_ONCE || stage.deadline().is_none_or(|due| due > Instant::now()) {
+            let Ok(input) = inputs.try_recv() else { break };
             stage.feed(input, Instant::now())?;
+            taken += 1;
         }
     }
 }

@@ -9,19 +9,20 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::panic::Location;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use gopark_trace::event::Event;
 use gopark_trace::ids::{ChanId, GId, Obj, SiteId};
 use gopark_trace::ring::Structure;
 use gopark_trace::rule::Rule;
+use gopark_trace::snapshot::{ChanSnap, Snapshot};
 use gopark_trace::words::{RecvHow, SendHow, WaitReason};
 use lock_api::MutexGuard;
 
 use crate::current::kernel;
 use crate::g::Gp;
 use crate::ids::LazyId;
-use crate::kernel::{Commit, IdKind, Kernel, Park, stamp};
+use crate::kernel::{Commit, IdKind, Kernel, Look, Park, stamp};
 use crate::lock::{Guard, Lock};
 use crate::waitq::{WaitQueue, Waiter};
 
@@ -41,12 +42,19 @@ pub fn chan<T: Send + 'static>(cap: usize) -> (Sender<T>, Receiver<T>) {
         closed: false,
         events: 0,
     };
-    let chan = Arc::new(Chan { id: LazyId::new(), cap, state: Lock::new(state) });
+    let chan = Arc::new_cyclic(|me| Chan {
+        me: Weak::clone(me),
+        id: LazyId::new(),
+        cap,
+        state: Lock::new(state),
+    });
     (Sender { chan: Arc::clone(&chan) }, Receiver { chan })
 }
 
 /// The channel itself.
 struct Chan<T> {
+    /// Itself, to be made known.
+    me: Weak<Self>,
     id: LazyId,
     cap: usize,
     state: Lock<State<T>>,
@@ -79,6 +87,23 @@ impl<T> State<T> {
     }
 }
 
+impl<T: Send + 'static> Look for Chan<T> {
+    fn look(&self, snapshot: &mut Snapshot) -> (Structure, u64) {
+        let state = self.state.lock();
+        let ids = |queue: &WaitQueue<Slot<T>>| queue.gs().map(|g| g.gid()).collect();
+        snapshot.chans.push(ChanSnap {
+            chan: ChanId(self.id.known()),
+            name: None,
+            cap: self.cap as u32,
+            len: state.buffer.len() as u32,
+            closed: state.closed,
+            recvq: ids(&state.recvq),
+            sendq: ids(&state.sendq),
+        });
+        (Structure::Obj(Obj::Chan(ChanId(self.id.known()))), state.events.into())
+    }
+}
+
 /// A runtime call on a channel: who calls, from where.
 struct Call<'a> {
     kernel: &'a dyn Kernel,
@@ -94,6 +119,10 @@ impl<T: Send + 'static> Chan<T> {
         kernel.gate();
         let (id, new) = self.id.get(kernel, IdKind::Chan);
         let call = Call { kernel, site, chan: ChanId(id) };
+        if new {
+            let me: Weak<dyn Look> = Weak::<Self>::clone(&self.me);
+            kernel.register(me);
+        }
         let mut state = self.state.lock();
         if new {
             let event = Event::ChanMake { chan: call.chan, cap: self.cap as u32 };

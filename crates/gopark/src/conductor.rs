@@ -9,10 +9,10 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use gopark_trace::event::Event;
 use gopark_trace::ids::{GId, Nanos};
 use gopark_trace::protocol::Command;
 use gopark_trace::record::Record;
-use gopark_trace::event::Event;
 use parking_lot::{Condvar, Mutex};
 
 /// What a stopped M may do.
@@ -68,7 +68,9 @@ impl State {
     fn hit_by(&self, record: &Record) -> bool {
         match self.goal {
             Goal::Code(code) => record.event.code() == code,
-            Goal::Go(g) => matches!(record.event, Event::GoStart { g: started, .. } if started == g),
+            Goal::Go(g) => {
+                matches!(record.event, Event::GoStart { g: started, .. } if started == g)
+            }
             _ => false,
         }
     }

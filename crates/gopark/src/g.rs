@@ -104,7 +104,10 @@ impl G {
 
 impl fmt::Debug for G {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("G").field("id", &self.id.get()).field("word", &self.word).finish_non_exhaustive()
+        f.debug_struct("G")
+            .field("id", &self.id.get())
+            .field("word", &self.word)
+            .finish_non_exhaustive()
     }
 }
 

@@ -13,6 +13,11 @@ impl LazyId {
         Self(AtomicU32::new(0))
     }
 
+    /// The number of a thing that has one.
+    pub(crate) fn known(&self) -> u32 {
+        self.0.load(Ordering::Relaxed)
+    }
+
     /// The number, and whether it was drawn just now. Two first users may both draw one; the
     /// second then takes the first's.
     pub(crate) fn get(&self, kernel: &dyn Kernel, kind: IdKind) -> (u32, bool) {

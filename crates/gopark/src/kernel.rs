@@ -5,11 +5,13 @@
 //! call; those marked *switches* may return on another thread.
 
 use std::panic::Location;
+use std::sync::Weak;
 
 use gopark_trace::event::Event;
 use gopark_trace::ids::{GId, Nanos, Obj, SiteId};
 use gopark_trace::ring::{Stamp, Structure};
 use gopark_trace::rule::Rule;
+use gopark_trace::snapshot::Snapshot;
 use gopark_trace::words::{EndKind, WaitReason};
 
 use crate::g::{Entry, Gp};
@@ -90,6 +92,13 @@ pub(crate) enum IdKind {
     Wg,
 }
 
+/// A thing of the program that a snapshot holds.
+pub(crate) trait Look: Send + Sync {
+    /// Adds itself; the world stands. Says which structure it is in the order of a live trace, and
+    /// the number its next event will have.
+    fn look(&self, state: &mut Snapshot) -> (Structure, u64);
+}
+
 /// The scheduler, seen from a goroutine.
 pub(crate) trait Kernel: Send + Sync {
     /// A point where others may act and the conductor may stop the run; at the start of each
@@ -119,6 +128,8 @@ pub(crate) trait Kernel: Send + Sync {
     fn work(&self, time: Nanos, site: Option<SiteId>);
     /// The next number of a kind.
     fn next_id(&self, kind: IdKind) -> u32;
+    /// Makes a thing known, for snapshots; when it gets its number.
+    fn register(&self, thing: Weak<dyn Look>);
     /// Whether the caller may spin once more for a lock (`runtime_canSpin`).
     fn can_spin(&self, round: u32) -> bool;
     /// Spins once (`runtime_doSpin`).

@@ -14,7 +14,6 @@ pub(crate) struct RawLock(FutexLock);
 // SAFETY: FutexLock gives the lock to one caller at a time: from FREE only one compare-exchange or
 // swap succeeds, and FREE is stored only by the holder.
 unsafe impl lock_api::RawMutex for RawLock {
-    #[expect(clippy::declare_interior_mutable_const, reason = "lock_api asks for it")]
     const INIT: Self = Self(FutexLock::from_word(AtomicU32::new(0)));
     // A lock may be taken by a goroutine and released by its M after the switch.
     type GuardMarker = lock_api::GuardSend;

@@ -53,7 +53,13 @@ unsafe impl Send for M {}
 unsafe impl Sync for M {}
 
 impl M {
-    pub(crate) fn new(id: MId, kernel: *const dyn Kernel, in_lab: bool, recording: bool, seed: u64) -> Self {
+    pub(crate) fn new(
+        id: MId,
+        kernel: *const dyn Kernel,
+        in_lab: bool,
+        recording: bool,
+        seed: u64,
+    ) -> Self {
         Self {
             id,
             kernel,
@@ -73,7 +79,11 @@ impl M {
 
     /// Who acts, for a record.
     pub(crate) fn actor(&self) -> Actor {
-        Actor { m: Some(self.id), p: self.p.get().map(|p| p.id), g: self.curg.get().map(|g| g.gid()) }
+        Actor {
+            m: Some(self.id),
+            p: self.p.get().map(|p| p.id),
+            g: self.curg.get().map(|g| g.gid()),
+        }
     }
 
     /// The next random number (splitmix64, Steele, Lea and Flood 2014).

@@ -96,6 +96,9 @@ impl P {
 
 impl std::fmt::Debug for P {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("P").field("id", &self.id).field("tick", &self.tick()).finish_non_exhaustive()
+        f.debug_struct("P")
+            .field("id", &self.id)
+            .field("tick", &self.tick())
+            .finish_non_exhaustive()
     }
 }

@@ -6,7 +6,6 @@
 pub(crate) mod lab;
 pub(crate) mod live;
 
-
 use gopark_trace::ids::{Nanos, SiteId};
 use gopark_trace::ring::Stamp;
 

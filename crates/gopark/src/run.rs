@@ -48,6 +48,9 @@ impl std::fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
+/// Where records go, and who conducts.
+type Connected = (Box<dyn Sink>, Option<Arc<Conductor>>);
+
 /// What both drives share.
 pub(crate) struct Common {
     pub(crate) setup: Setup,
@@ -76,10 +79,11 @@ impl Common {
     }
 
     /// Where records go, and who conducts.
-    pub(crate) fn connect(&mut self) -> Result<(Box<dyn Sink>, Option<Arc<Conductor>>), Failure> {
+    pub(crate) fn connect(&mut self) -> Result<Connected, Failure> {
         let own = self.sink.take();
         let viewer = if self.viewer {
-            link::connect().map_err(|e| Failure::setup(format_args!("the viewer can't be reached: {e}")))?
+            link::connect()
+                .map_err(|e| Failure::setup(format_args!("the viewer can't be reached: {e}")))?
         } else {
             None
         };
@@ -88,7 +92,9 @@ impl Common {
             (None, None) => (Box::new(Nowhere), None),
             (Some(own), None) => (own, None),
             (None, Some((to, conductor))) => (Box::new(to), Some(conductor)),
-            (Some(own), Some((to, conductor))) => (Box::new(Both(own, Box::new(to))), Some(conductor)),
+            (Some(own), Some((to, conductor))) => {
+                (Box::new(Both(own, Box::new(to))), Some(conductor))
+            }
         })
     }
 
@@ -206,11 +212,13 @@ impl Lab {
         let (sink, conductor) = self.common.connect()?;
         let stacks = self.common.stacks()?;
         let setup = &self.common.setup;
-        let platform = lab::Lab::new(setup.seed, setup.step, sink, conductor).map_err(Failure::setup)?;
+        let platform =
+            lab::Lab::new(setup.seed, setup.step, sink, conductor).map_err(Failure::setup)?;
         let sched = Sched::new(platform, setup, stacks);
         let place = Arc::new(Mutex::new(None));
         let entry = main_entry(main, Arc::clone(&place));
-        let m0 = sched.begin(setup, Spawn { entry, stack_size: 0, name: Some("main".to_owned()) }, None);
+        let m0 =
+            sched.begin(setup, Spawn { entry, stack_size: 0, name: Some("main".to_owned()) }, None);
         sched.pl.drive(&sched, m0);
         let ended = sched.how_ended();
         drop(sched);
@@ -222,6 +230,7 @@ impl Lab {
 #[derive(Debug)]
 pub struct Live {
     common: Common,
+    ring_words: usize,
 }
 
 /// A run on kernel threads: goroutines move between them, in parallel, at full speed.
@@ -245,7 +254,7 @@ pub struct Live {
 /// not bound to its thread are fine. The lab needs no such promise.
 pub unsafe fn live() -> Live {
     let procs = std::thread::available_parallelism().map_or(1, usize::from);
-    Live { common: Common::new(random_seed(), procs, Nanos(0)) }
+    Live { common: Common::new(random_seed(), procs, Nanos(0)), ring_words: live::RING_WORDS }
 }
 
 fn random_seed() -> u64 {
@@ -303,6 +312,14 @@ impl Live {
         self
     }
 
+    /// Words of eight bytes in each thread's ring of events; 524,288 by default. A ring that is full
+    /// drops the newest: the stream then has a gap, and goes on from a snapshot.
+    #[must_use]
+    pub fn ring_words(mut self, words: usize) -> Self {
+        self.ring_words = words;
+        self
+    }
+
     /// Runs `main` as goroutine 1 until it returns, and stops every M before it returns itself: a
     /// goroutine that computes without calling gopark is waited for. A deadlock, a panic or a
     /// fatal error ends the process with Go's words and exit code 2.
@@ -336,11 +353,13 @@ impl Live {
         let setup = &self.common.setup;
         let recording = setup.recording;
         let conductor = conductor.or_else(|| recording.then(|| Arc::new(Conductor::free())));
-        let platform = live::Live::new(conductor.clone()).map_err(Failure::setup)?;
+        let platform =
+            live::Live::new(conductor.clone(), self.ring_words).map_err(Failure::setup)?;
         let sched = Sched::new(platform, setup, stacks);
         let place = Arc::new(Mutex::new(None));
         let entry = main_entry(main, Arc::clone(&place));
-        let m0 = sched.begin(setup, Spawn { entry, stack_size: 0, name: Some("main".to_owned()) }, None);
+        let m0 =
+            sched.begin(setup, Spawn { entry, stack_size: 0, name: Some("main".to_owned()) }, None);
         let drain = if recording {
             // SAFETY: it is finished before `sched` is dropped, below.
             Some(unsafe { live::Drain::start(&sched, sink, conductor) }.map_err(Failure::setup)?)

@@ -102,7 +102,11 @@ impl Ring {
 
     /// Takes the oldest half, rounded up, at most `limit`, into `loot`, oldest first. A grab that
     /// lost a race is tried again while there is something to take, as in `runqgrab`.
-    pub(crate) fn grab<'a>(&self, loot: &'a Loot, limit: usize) -> impl Iterator<Item = Gp> + use<'a> {
+    pub(crate) fn grab<'a>(
+        &self,
+        loot: &'a Loot,
+        limit: usize,
+    ) -> impl Iterator<Item = Gp> + use<'a> {
         loop {
             match self.stealer.steal_batch_with_limit(&loot.worker, limit) {
                 Steal::Success(()) | Steal::Empty => return loot.drain(),
@@ -179,7 +183,8 @@ impl Slot {
     }
 
     fn parts(word: u64) -> (Option<Gp>, u32) {
-        let ptr = std::ptr::with_exposed_provenance_mut::<G>(((word & ADDR) << ALIGN_BITS) as usize);
+        let ptr =
+            std::ptr::with_exposed_provenance_mut::<G>(((word & ADDR) << ALIGN_BITS) as usize);
         (Gp::from_addr(ptr), (word >> ADDR_BITS) as u32)
     }
 

@@ -18,23 +18,22 @@ mod spawn;
 mod wake;
 
 use std::cell::UnsafeCell;
+use std::sync::Weak;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use gopark_fiber::Stacks;
+use gopark_trace::event::Event;
 use gopark_trace::ids::{MId, Nanos, PId, SiteId};
 use gopark_trace::ring::{Stamp, Structure};
 
 pub(crate) use self::end::Ended;
 use crate::g::{GList, Gp};
-use crate::kernel::{Ev, Kernel, Spawn};
+use crate::kernel::{Ev, Kernel, Look, Spawn};
 use crate::lock::{Guard, Lock};
 use crate::m::M;
 use crate::p::P;
 use crate::platform::{Gate, Platform};
 use crate::proto::spinning::Spinning;
-
-/// Ms a run may have (`sched.maxmcount`).
-pub(crate) const MAX_MS: usize = 10_000;
 
 /// Records events if they are recorded at all: one predictable branch when they are not.
 macro_rules! emit {
@@ -113,6 +112,8 @@ pub(crate) struct Sched<Pl: Platform> {
     obj_ids: [AtomicU32; 3],
     /// The Ms, made as needed and kept until the end.
     ms: UnsafeCell<Vec<&'static M>>,
+    /// Channels and WaitGroups, for snapshots; only while recording.
+    things: Lock<Vec<Weak<dyn Look>>>,
     /// Whether Ms record.
     recording: bool,
     /// Where random numbers start.
@@ -179,6 +180,7 @@ impl<Pl: Platform> Sched<Pl> {
             timer_ids: AtomicU64::new(1),
             obj_ids: [const { AtomicU32::new(1) }; 3],
             ms: UnsafeCell::new(Vec::new()),
+            things: Lock::new(Vec::new()),
             recording: setup.recording,
             seed: setup.seed,
         }
@@ -240,7 +242,8 @@ impl<Pl: Platform> Sched<Pl> {
         locked.ms += 1;
         let kernel: *const dyn Kernel = std::ptr::from_ref(self);
         // Freed when the scheduler is dropped; `'static` stands for that, as in `p`.
-        let m: &'static M = Box::leak(Box::new(M::new(id, kernel, Pl::LAB, self.recording, self.seed)));
+        let m: &'static M =
+            Box::leak(Box::new(M::new(id, kernel, Pl::LAB, self.recording, self.seed)));
         // SAFETY: the table is changed under the lock only.
         unsafe { (*self.ms.get()).push(m) };
         self.pl.prepare(m);
@@ -270,10 +273,20 @@ impl<Pl: Platform> Sched<Pl> {
         // that the lowest number is taken first.
         for i in (1..self.ps.len()).rev() {
             let p = self.p(PId(i as u32));
-            self.pidle_put(m0, &mut locked, p, gopark_trace::Rule::RunBegins { procs: self.ps.len() as u32 });
+            self.pidle_put(
+                m0,
+                &mut locked,
+                p,
+                gopark_trace::Rule::RunBegins { procs: self.ps.len() as u32 },
+            );
         }
         drop(locked);
         self.acquire_p(m0, self.p(PId(0)));
+        // Nothing runs yet: the world stands.
+        if m0.recording.get() {
+            let state = Box::new(self.snapshot().0);
+            self.record(m0, None, &[], &mut std::iter::once((Event::Snapshot { state }, None)));
+        }
         self.spawn_on(m0, main, None, site);
         m0
     }

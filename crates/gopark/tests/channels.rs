@@ -221,26 +221,23 @@ fn order_after_close<T: Send + 'static>(
     n: u32,
     wait: fn(&Sender<T>, &gopark::Receiver<T>),
 ) -> Vec<u32> {
-    lab(3)
-        .procs(1)
-        .start_tick(1)
-        .run(move || {
-            let (tx, rx) = chan::<T>(0);
-            let (told, order) = chan(n as usize);
-            for i in 1..=n {
-                let (tx, rx, told) = (tx.clone(), rx.clone(), told.clone());
-                let waits = go(move || {
-                    // A sender that is let go panics; either way it tells that it went on.
-                    let _ = catch_unwind(std::panic::AssertUnwindSafe(|| wait(&tx, &rx)));
-                    told.send(i);
-                });
-                drop(waits);
-                // On one P it has run and parked when this returns.
-                yield_now();
-            }
-            tx.close();
-            order.iter().take(n as usize).collect()
-        })
+    lab(3).procs(1).start_tick(1).run(move || {
+        let (tx, rx) = chan::<T>(0);
+        let (told, order) = chan(n as usize);
+        for i in 1..=n {
+            let (tx, rx, told) = (tx.clone(), rx.clone(), told.clone());
+            let waits = go(move || {
+                // A sender that is let go panics; either way it tells that it went on.
+                let _ = catch_unwind(std::panic::AssertUnwindSafe(|| wait(&tx, &rx)));
+                told.send(i);
+            });
+            drop(waits);
+            // On one P it has run and parked when this returns.
+            yield_now();
+        }
+        tx.close();
+        order.iter().take(n as usize).collect()
+    })
 }
 
 #[test]

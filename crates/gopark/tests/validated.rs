@@ -1,15 +1,22 @@
 //! Every trace of these runs passes the validator: in the lab exactly, in live in its two classes.
-use std::time::Duration;
 use gopark::sink::Memory;
 use gopark::sync::{GoMutex, WaitGroup};
 use gopark::{chan, go, lab, sleep, work, yield_now};
 use std::sync::Arc;
+use std::time::Duration;
 
 fn check(name: &str, records: &[gopark::trace::Record]) {
     let found = gopark_model::validate(records);
-    assert!(found.is_empty(), "{name}: {} violations, first {:#?}", found.len(), &found[..found.len().min(5)]);
+    assert!(
+        found.is_empty(),
+        "{name}: {} violations, first {:#?}",
+        found.len(),
+        &found[..found.len().min(5)]
+    );
     let mut world = gopark_model::World::new();
-    for r in records { world.apply(r); }
+    for r in records {
+        world.apply(r);
+    }
     world.check_places().unwrap_or_else(|e| panic!("{name}: {e}"));
 }
 
@@ -23,21 +30,30 @@ fn mixed() -> u64 {
         drop(go(move || {
             yield_now();
             lock.lock();
-            if i % 5 == 0 { work(Duration::from_micros(3)); }
-            if i % 9 == 0 { sleep(Duration::from_micros(20)); }
+            if i % 5 == 0 {
+                work(Duration::from_micros(3));
+            }
+            if i % 9 == 0 {
+                sleep(Duration::from_micros(20));
+            }
             lock.unlock();
             tx.send(i);
             wg2.done();
         }));
     }
     let wg2 = wg.clone();
-    drop(go(move || { wg2.wait(); tx.close(); }));
+    drop(go(move || {
+        wg2.wait();
+        tx.close();
+    }));
     rx.iter().sum()
 }
 
 fn flood() -> u64 {
     let wg = WaitGroup::new();
-    for _ in 0..1000 { drop(wg.go(|| ())); }
+    for _ in 0..1000 {
+        drop(wg.go(|| ()));
+    }
     wg.wait();
     0
 }
@@ -62,7 +78,11 @@ fn live_runs_keep_every_rule() {
             for (name, program) in [("mixed", mixed as fn() -> u64), ("flood", flood)] {
                 let memory = Memory::default();
                 // SAFETY: no goroutine here keeps a thread-affine value across a call into gopark.
-                unsafe { gopark::live() }.procs(procs).record(memory.clone()).unwatched().run(program);
+                unsafe { gopark::live() }
+                    .procs(procs)
+                    .record(memory.clone())
+                    .unwatched()
+                    .run(program);
                 check(&format!("{name} run {n} procs {procs}"), &memory.records());
             }
         }

@@ -7,56 +7,55 @@
 
 use std::io::{Read, Write};
 use std::num::NonZeroU16;
+use std::sync::Arc;
 use std::sync::mpsc::channel;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use portable_pty::{
-    Child, CommandBuilder, ExitStatus, MasterPty, PtySize, native_pty_system,
-};
+use parking_lot::{Condvar, Mutex, MutexGuard};
+use portable_pty::{Child, CommandBuilder, ExitStatus, MasterPty, PtySize, native_pty_system};
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 use tempfile::TempDir;
 use vt100::{MouseProtocolMode, Parser, Screen};
 
 /// How long something may take that takes a moment on a machine with nothing else to do.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Between these stands one frame.
 const BEGIN: &[u8] = b"\x1b[?2026h";
 const END: &[u8] = b"\x1b[?2026l";
 
 /// The command as it is to be started.
-pub struct Setup {
+pub(crate) struct Setup {
     args: Vec<String>,
     size: (u16, u16),
     env: Vec<(&'static str, &'static str)>,
 }
 
 /// `gopark ARGS` in 80x24.
-pub fn gopark(args: &[&str]) -> Setup {
+pub(crate) fn gopark(args: &[&str]) -> Setup {
     let args = args.iter().map(|&arg| arg.to_owned()).collect();
     Setup { args, size: (80, 24), env: vec![("TERM", "xterm-256color"), ("LANG", "C.UTF-8")] }
 }
 
 /// The lesson on stealing at rest, where every key has its whole effect in one frame.
-pub fn stealing() -> Setup {
+pub(crate) fn stealing() -> Setup {
     gopark(&["demo", "stealing", "--theme", "dark", "--motion", "off"])
 }
 
 impl Setup {
-    pub fn size(mut self, columns: u16, rows: u16) -> Self {
+    pub(crate) fn size(mut self, columns: u16, rows: u16) -> Self {
         self.size = (columns, rows);
         self
     }
 
     /// Sets a variable. There are no others but `TERM`, `LANG` and `TMPDIR`.
-    pub fn env(mut self, name: &'static str, value: &'static str) -> Self {
+    pub(crate) fn env(mut self, name: &'static str, value: &'static str) -> Self {
         self.env.push((name, value));
         self
     }
 
-    pub fn open(self) -> Terminal {
+    pub(crate) fn open(self) -> Terminal {
         let pair = native_pty_system().openpty(pty_size(self.size)).expect("a pseudo-terminal");
         let temp = TempDir::new().expect("a folder");
         let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_gopark"));
@@ -78,8 +77,8 @@ impl Setup {
 }
 
 /// The command in its terminal. It is killed if it still runs when this is dropped.
-pub struct Terminal {
-    pub pid: Pid,
+pub(crate) struct Terminal {
+    pub(crate) pid: Pid,
     child: Box<dyn Child + Send + Sync>,
     ended: bool,
     master: Box<dyn MasterPty + Send>,
@@ -87,13 +86,13 @@ pub struct Terminal {
     modes: Modes,
     seen: Arc<Seen>,
     /// For the files that the command makes in passing.
-    pub temp: TempDir,
+    pub(crate) temp: TempDir,
 }
 
 impl Terminal {
     /// Waits until the screen is as it should be; gives its text.
     #[track_caller]
-    pub fn wait_for(&self, what: &str, is_so: impl Fn(&Screen) -> bool) -> String {
+    pub(crate) fn wait_for(&self, what: &str, is_so: impl Fn(&Screen) -> bool) -> String {
         let deadline = Instant::now() + PATIENCE;
         let mut output = self.seen.lock();
         loop {
@@ -101,77 +100,73 @@ impl Terminal {
             if (!output.in_frame || ended) && is_so(output.screen()) {
                 return text(output.screen());
             }
-            let left = deadline.saturating_duration_since(Instant::now());
-            if ended || left.is_zero() {
+            let late = Instant::now() >= deadline;
+            if ended || late {
                 let why = if ended { "the command has ended" } else { "time is over" };
                 panic!("not seen: {what}; {why}, and the screen is\n{}", text(output.screen()));
             }
-            output = self.seen.wait(output, left);
+            self.seen.news.wait_until(&mut output, deadline);
         }
     }
 
     /// Waits until this stands somewhere on the screen; gives all of its text.
     #[track_caller]
-    pub fn wait_text(&self, expected: &str) -> String {
+    pub(crate) fn wait_text(&self, expected: &str) -> String {
         self.wait_for(expected, |screen| text(screen).contains(expected))
     }
 
     /// Waits until the text of the screen is another; gives it.
     #[track_caller]
-    pub fn wait_change(&self, from: &str) -> String {
+    pub(crate) fn wait_change(&self, from: &str) -> String {
         self.wait_for("another screen", |screen| text(screen) != from)
     }
 
     /// Waits until the screen shows exactly this text.
     #[track_caller]
-    pub fn wait_same(&self, expected: &str) {
+    pub(crate) fn wait_same(&self, expected: &str) {
         self.wait_for(&format!("this screen\n{expected}"), |screen| text(screen) == expected);
     }
 
     /// Presses keys.
-    pub fn press(&mut self, keys: &str) {
+    pub(crate) fn press(&mut self, keys: &str) {
         self.keys.write_all(keys.as_bytes()).and_then(|()| self.keys.flush()).expect("keys arrive");
     }
 
     /// Gives the window another size.
-    pub fn resize(&self, columns: u16, rows: u16) {
+    pub(crate) fn resize(&self, columns: u16, rows: u16) {
         // First the emulator: nothing may be drawn for the new size on a screen of the old one.
         self.seen.lock().parser.screen_mut().set_size(size(rows), size(columns));
         self.master.resize(pty_size((columns, rows))).expect("another size");
     }
 
-    pub fn signal(&self, signal: Signal) {
+    pub(crate) fn signal(&self, signal: Signal) {
         kill_process(self.pid, signal).expect("it can be sent a signal");
     }
 
     /// How many bytes were written so far.
-    pub fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         self.seen.lock().raw.len()
     }
 
     /// Every byte that was written so far.
-    pub fn raw(&self) -> Vec<u8> {
+    pub(crate) fn raw(&self) -> Vec<u8> {
         self.seen.lock().raw.clone()
     }
 
     /// Watches for a while; gives how many bytes were written meanwhile. It ends at the first one.
-    pub fn bytes_during(&self, time: Duration) -> usize {
+    pub(crate) fn bytes_during(&self, time: Duration) -> usize {
         let deadline = Instant::now() + time;
         let mut output = self.seen.lock();
         let before = output.raw.len();
-        while output.raw.len() == before {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                break;
-            }
-            output = self.seen.wait(output, left);
-        }
+        while output.raw.len() == before
+            && !self.seen.news.wait_until(&mut output, deadline).timed_out()
+        {}
         output.raw.len() - before
     }
 
     /// Waits until the process stands still, as after ctrl-z.
     #[track_caller]
-    pub fn wait_stopped(&self) {
+    pub(crate) fn wait_stopped(&self) {
         let (pid, (sender, receiver)) = (self.pid, channel());
         thread::spawn(move || sender.send(waitpid(Some(pid), WaitOptions::UNTRACED)));
         let state = receiver.recv_timeout(PATIENCE).expect("it stops in time");
@@ -181,13 +176,13 @@ impl Terminal {
 
     /// Waits until the process has ended and everything it wrote was read.
     #[track_caller]
-    pub fn wait_end(&mut self) -> ExitStatus {
+    pub(crate) fn wait_end(&mut self) -> ExitStatus {
         let deadline = Instant::now() + PATIENCE;
         let mut output = self.seen.lock();
         while !output.closed {
-            let left = deadline.saturating_duration_since(Instant::now());
-            assert!(!left.is_zero(), "it does not end; the screen is\n{}", text(output.screen()));
-            output = self.seen.wait(output, left);
+            let late = Instant::now() >= deadline;
+            assert!(!late, "it does not end; the screen is\n{}", text(output.screen()));
+            self.seen.news.wait_until(&mut output, deadline);
         }
         drop(output);
         self.ended = true;
@@ -196,7 +191,7 @@ impl Terminal {
 
     /// The terminal is as it was before: the screen, the cursor, every mode.
     #[track_caller]
-    pub fn assert_given_back(&self) {
+    pub(crate) fn assert_given_back(&self) {
         let output = self.seen.lock();
         let screen = output.screen();
         assert!(!screen.alternate_screen(), "the alternate screen was not left");
@@ -245,11 +240,7 @@ impl Seen {
     }
 
     fn lock(&self) -> MutexGuard<'_, Output> {
-        self.output.lock().expect("nobody failed while holding it")
-    }
-
-    fn wait<'o>(&self, output: MutexGuard<'o, Output>, time: Duration) -> MutexGuard<'o, Output> {
-        self.news.wait_timeout(output, time).expect("nobody failed while holding it").0
+        self.output.lock()
     }
 
     fn read_all(&self, mut out: Box<dyn Read + Send>) {
@@ -295,7 +286,7 @@ impl Modes {
 }
 
 /// What stands on a screen, row by row, without what is empty at their ends.
-pub fn text(screen: &Screen) -> String {
+pub(crate) fn text(screen: &Screen) -> String {
     let (_, columns) = screen.size();
     let rows: Vec<String> =
         screen.rows(0, columns.get()).map(|row| row.trim_end().to_owned()).collect();

@@ -25,10 +25,7 @@ impl Ground {
     pub(super) unsafe fn new(stack: &BoundStack) -> Ground {
         let bottom = stack.usable().end - stack.size();
         let limit = StackPointer::new(bottom).expect("a slot is not at address zero");
-        Ground {
-            base: stack.base(),
-            limit,
-        }
+        Ground { base: stack.base(), limit }
     }
 }
 

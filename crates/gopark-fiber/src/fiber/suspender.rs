@@ -33,10 +33,7 @@ impl<In, Out> Suspender<In, Out> {
     ) -> Suspender<In, Out> {
         // SAFETY: the fiber runs, so the record is its to write.
         unsafe { record.write(record::RUNNING) };
-        Suspender {
-            yielder: NonNull::from(yielder),
-            record,
-        }
+        Suspender { yielder: NonNull::from(yielder), record }
     }
 
     /// Stops here: the [`resume`](crate::Fiber::resume) that runs this fiber returns `out`. Returns what the next resume

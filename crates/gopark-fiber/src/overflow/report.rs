@@ -4,10 +4,7 @@ use crate::registry::Overflow;
 
 /// Writes the report to standard error.
 pub(super) fn write(overflow: &Overflow) {
-    let mut report = Report {
-        bytes: [0; 512],
-        len: 0,
-    };
+    let mut report = Report { bytes: [0; 512], len: 0 };
     report.text(b"runtime: goroutine stack exceeds ");
     report.number(overflow.size as u64);
     report.text(b"-byte limit\nfatal error: stack overflow\n\ngopark: goroutine ");

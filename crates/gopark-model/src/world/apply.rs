@@ -13,9 +13,7 @@ use gopark_trace::words::{
 };
 
 use super::{Violation, World};
-use crate::things::{
-    Channel, Goroutine, Lock, MStatus, PStatus, Place, Timer, WaitGroup,
-};
+use crate::things::{Channel, Goroutine, Lock, MStatus, PStatus, Place, Timer, WaitGroup};
 
 /// Goroutines that leave a full ring together.
 const OVERFLOW: usize = 129;
@@ -183,7 +181,9 @@ impl World {
             Event::GoReady { g, to } => {
                 self.ensure_g(*g);
                 let status = self.status(*g);
-                check.expect(status == GStatus::Waiting, "R1", || format!("{g} is made ready but is {status}"));
+                check.expect(status == GStatus::Waiting, "R1", || {
+                    format!("{g} is made ready but is {status}")
+                });
                 self.expect_free(*to, check);
                 self.move_to(*g, *to, m);
             }
@@ -242,7 +242,8 @@ impl World {
         match to {
             Queue::Slot(p) => {
                 let old = self.p(p).and_then(|p| p.slot);
-                check.expect(old.is_none(), "R4", || format!("the slot of {p} still holds {old:?}"));
+                check
+                    .expect(old.is_none(), "R4", || format!("the slot of {p} still holds {old:?}"));
             }
             Queue::Ring(p) => {
                 let len = self.p(p).map_or(0, |p| p.ring.len());
@@ -278,7 +279,9 @@ impl World {
         let busy = self.m(m).and_then(|m| m.g).filter(|&other| other != g);
         check.expect(busy.is_none(), "R3", || format!("{m} still runs {busy:?}"));
         let owner = p.and_then(|p| self.p(p)).and_then(|p| p.m);
-        check.expect(owner == Some(m), "R3", || format!("{g} starts on {m} with {p:?}, which {owner:?} has"));
+        check.expect(owner == Some(m), "R3", || {
+            format!("{g} starts on {m} with {p:?}, which {owner:?} has")
+        });
         self.run_on(g, m);
         if let Some(x) = self.gs.get_mut(g.0) {
             x.starts = x.starts.saturating_add(1);
@@ -311,7 +314,14 @@ impl World {
         self.set_g(g, Place::Running(m), GStatus::Running);
     }
 
-    fn park(&mut self, record: &Record, g: GId, why: WaitReason, on: Option<Obj>, check: &mut Check) {
+    fn park(
+        &mut self,
+        record: &Record,
+        g: GId,
+        why: WaitReason,
+        on: Option<Obj>,
+        check: &mut Check,
+    ) {
         self.ensure_g(g);
         self.expect_running(g, record.actor.m, check);
         self.take_out(g);
@@ -345,7 +355,9 @@ impl World {
         match &record.event {
             Event::SlotKick { p, g, to } => {
                 let slot = self.p(*p).and_then(|p| p.slot);
-                check.expect(slot == Some(*g), "R14", || format!("{g} is kicked out of {p}, whose slot holds {slot:?}"));
+                check.expect(slot == Some(*g), "R14", || {
+                    format!("{g} is kicked out of {p}, whose slot holds {slot:?}")
+                });
                 self.ensure_g(*g);
                 self.expect_free(*to, check);
                 self.move_to(*g, *to, m);
@@ -368,7 +380,9 @@ impl World {
             }
             Event::GlobalGet { p, gs, left, .. } => {
                 let head: Vec<GId> = self.global.iter().take(gs.len()).copied().collect();
-                check.expect(head == *gs, "R26", || format!("{p} takes {gs:?}, the queue begins with {head:?}"));
+                check.expect(head == *gs, "R26", || {
+                    format!("{p} takes {gs:?}, the queue begins with {head:?}")
+                });
                 for (i, &g) in gs.iter().enumerate() {
                     self.ensure_g(g);
                     let to = if i == 0 { Queue::Hand } else { Queue::Ring(*p) };
@@ -376,12 +390,16 @@ impl World {
                     self.move_to(g, to, m);
                 }
                 let len = self.global.len() as u32;
-                check.expect(len == *left, "R26", || format!("{left} should be left in the global queue, {len} are"));
+                check.expect(len == *left, "R26", || {
+                    format!("{left} should be left in the global queue, {len} are")
+                });
             }
             Event::Steal { thief, victim, gs, .. } => self.steal(*thief, *victim, gs, m, check),
             Event::StealSlot { victim, g, .. } => {
                 let slot = self.p(*victim).and_then(|p| p.slot);
-                check.expect(slot == Some(*g), "R31", || format!("{g} is stolen from the slot of {victim}, which holds {slot:?}"));
+                check.expect(slot == Some(*g), "R31", || {
+                    format!("{g} is stolen from the slot of {victim}, which holds {slot:?}")
+                });
                 self.ensure_g(*g);
                 self.move_to(*g, Queue::Hand, m);
             }
@@ -394,8 +412,12 @@ impl World {
         let full = gs.len() == OVERFLOW || self.drive == Drive::Live;
         check.expect(full, "R12", || format!("{} leave the ring of {p}, not {OVERFLOW}", gs.len()));
         let Some((&last, oldest)) = gs.split_last() else { return };
-        let head: Vec<GId> = self.p(p).map_or_else(Vec::new, |p| p.ring.iter().take(oldest.len()).copied().collect());
-        check.expect(head == oldest, "R12", || format!("{oldest:?} leave the ring of {p}, whose oldest are {head:?}"));
+        let head: Vec<GId> = self
+            .p(p)
+            .map_or_else(Vec::new, |p| p.ring.iter().take(oldest.len()).copied().collect());
+        check.expect(head == oldest, "R12", || {
+            format!("{oldest:?} leave the ring of {p}, whose oldest are {head:?}")
+        });
         self.expect_in_hand(last, m, check);
         for &g in gs {
             self.ensure_g(g);
@@ -409,7 +431,8 @@ impl World {
             check.expect(false, "R29", || format!("{thief} steals nothing"));
             return;
         };
-        let ring: Vec<GId> = self.p(victim).map_or_else(Vec::new, |p| p.ring.iter().copied().collect());
+        let ring: Vec<GId> =
+            self.p(victim).map_or_else(Vec::new, |p| p.ring.iter().copied().collect());
         check.expect(ring.starts_with(gs), "R29", || {
             format!("{thief} steals {gs:?}, the ring of {victim} is {ring:?}")
         });
@@ -446,7 +469,9 @@ impl World {
             }
             Event::MWake { m, p, spinning } => {
                 let last = self.idle_ms.last().copied();
-                check.expect(last == Some(*m), "R6", || format!("{m} is woken, the last parked is {last:?}"));
+                check.expect(last == Some(*m), "R6", || {
+                    format!("{m} is woken, the last parked is {last:?}")
+                });
                 self.idle_ms.retain(|x| x != m);
                 self.promise(*m, *p, *spinning);
             }
@@ -455,32 +480,28 @@ impl World {
                     return;
                 }
                 let holds = self.m(*m).map(|m| (m.p, m.g, m.hand.len()));
-                check.expect(holds == Some((None, None, 0)), "R3", || format!("{m} sleeps but holds {holds:?}"));
+                check.expect(holds == Some((None, None, 0)), "R3", || {
+                    format!("{m} sleeps but holds {holds:?}")
+                });
                 self.idle_ms.retain(|x| x != m);
                 self.idle_ms.push(*m);
                 self.let_go(*m, MStatus::Idle);
             }
-            Event::MExit { m } => {
-                if self.ensure_m(*m) {
-                    self.idle_ms.retain(|x| x != m);
-                    self.let_go(*m, MStatus::Ended);
-                }
+            Event::MExit { m } if self.ensure_m(*m) => {
+                self.idle_ms.retain(|x| x != m);
+                self.let_go(*m, MStatus::Ended);
             }
             Event::MSpin { m, on, spinning } => self.spin(*m, *on, *spinning),
             Event::NeedSpinning { on } => self.needspinning = *on,
             Event::MHeld { m, g } => self.hold(*m, *g, MStatus::Held),
-            Event::MResume { m, g, p } => {
-                if self.ensure_m(*m) {
-                    self.ensure_g(*g);
-                    self.run_on(*g, *m);
-                    p.iter().for_each(|&p| self.own(*m, p));
-                }
+            Event::MResume { m, g, p } if self.ensure_m(*m) => {
+                self.ensure_g(*g);
+                self.run_on(*g, *m);
+                p.iter().for_each(|&p| self.own(*m, p));
             }
-            Event::EmergencyRun { m, g, .. } => {
-                if self.ensure_m(*m) {
-                    self.ensure_g(*g);
-                    self.run_on(*g, *m);
-                }
+            Event::EmergencyRun { m, g, .. } if self.ensure_m(*m) => {
+                self.ensure_g(*g);
+                self.run_on(*g, *m);
             }
             Event::MWaitLocked { m, .. } => {
                 if let Some(m) = self.m_mut(*m) {
@@ -562,11 +583,15 @@ impl World {
             Event::PAcquire { p } => {
                 let Some(m) = m.filter(|&m| self.ensure_m(m) && self.ensure_p(*p)) else { return };
                 let owner = self.p(*p).and_then(|p| p.m).filter(|&owner| owner != m);
-                check.expect(owner.is_none(), "R3", || format!("{m} acquires {p}, which {owner:?} has"));
+                check.expect(owner.is_none(), "R3", || {
+                    format!("{m} acquires {p}, which {owner:?} has")
+                });
                 let idle = self.p(*p).is_some_and(|p| p.status == PStatus::Idle);
                 check.expect(!idle, "R3", || format!("{m} acquires {p}, which is idle"));
                 let other = self.m(m).and_then(|m| m.p).filter(|other| other != p);
-                check.expect(other.is_none(), "R3", || format!("{m} acquires {p} but has {other:?}"));
+                check.expect(other.is_none(), "R3", || {
+                    format!("{m} acquires {p} but has {other:?}")
+                });
                 self.own(m, *p);
             }
             Event::PIdle { p } => {
@@ -583,7 +608,9 @@ impl World {
             }
             Event::PGet { p } => {
                 let last = self.idle_ps.last().copied();
-                check.expect(last == Some(*p), "R6", || format!("{p} is taken, the last idle one is {last:?}"));
+                check.expect(last == Some(*p), "R6", || {
+                    format!("{p} is taken, the last idle one is {last:?}")
+                });
                 self.idle_ps.retain(|x| x != p);
                 if let Some(p) = self.p_mut(*p) {
                     p.status = PStatus::Promised;
@@ -591,12 +618,16 @@ impl World {
             }
             Event::PHandoff { p, .. } => {
                 let owner = self.p(*p).and_then(|p| p.m);
-                check.expect(owner == m, "R3", || format!("{m:?} hands {p} off, which {owner:?} has"));
+                check.expect(owner == m, "R3", || {
+                    format!("{m:?} hands {p} off, which {owner:?} has")
+                });
                 self.free(*p, PStatus::Promised);
             }
             Event::PRetake { p, from, .. } | Event::PLost { p, m: from, .. } => {
                 let owner = self.p(*p).and_then(|p| p.m);
-                check.expect(owner == Some(*from), "R3", || format!("{p} is taken from {from}, but {owner:?} has it"));
+                check.expect(owner == Some(*from), "R3", || {
+                    format!("{p} is taken from {from}, but {owner:?} has it")
+                });
                 self.free(*p, PStatus::Promised);
             }
             Event::PStop { p, on } => {
@@ -667,9 +698,13 @@ impl World {
             Event::PollStart { mode: PollMode::Blocking, .. } => {
                 let other = self.ms.iter().find(|m| m.status == MStatus::Polling).map(|m| m.id);
                 let alone = other.is_none() || other == actor || self.drive == Drive::Live;
-                check.expect(alone, "R36", || format!("{actor:?} waits in the poller beside {other:?}"));
+                check.expect(alone, "R36", || {
+                    format!("{actor:?} waits in the poller beside {other:?}")
+                });
                 let p = actor.and_then(|m| self.m(m)).and_then(|m| m.p);
-                check.expect(p.is_none(), "R36", || format!("{actor:?} waits in the poller with {p:?}"));
+                check.expect(p.is_none(), "R36", || {
+                    format!("{actor:?} waits in the poller with {p:?}")
+                });
                 if let Some(m) = actor.and_then(|m| self.m_mut(m)) {
                     m.status = MStatus::Polling;
                 }
@@ -691,8 +726,12 @@ impl World {
             Event::TimerFire { timer, owner, .. } => {
                 let set = self.timers.get(timer).copied();
                 check.expect(set.is_some(), "R73", || format!("{timer} fires but is not set"));
-                check.expect(set.is_none_or(|t| t.p == *owner), "R73", || format!("{timer} is not on {owner}"));
-                check.expect(set.is_none_or(|t| t.when <= record.time), "R74", || format!("{timer} fires early"));
+                check.expect(set.is_none_or(|t| t.p == *owner), "R73", || {
+                    format!("{timer} is not on {owner}")
+                });
+                check.expect(set.is_none_or(|t| t.when <= record.time), "R74", || {
+                    format!("{timer} fires early")
+                });
                 self.unset(*timer);
             }
             Event::TimerStop { timer, .. } => self.unset(*timer),
@@ -723,21 +762,29 @@ impl World {
             Event::ChanMake { chan, cap } => self.chan_entry(*chan).cap = *cap,
             Event::ChanSend { chan, len, to, .. } => {
                 let chan = self.chan_entry(*chan);
-                check.expect(*len <= chan.cap, "R82", || format!("{} holds {len} of {}", chan.id, chan.cap));
+                check.expect(*len <= chan.cap, "R82", || {
+                    format!("{} holds {len} of {}", chan.id, chan.cap)
+                });
                 chan.len = *len;
                 if let Some(to) = to {
                     let first = chan.recvq.front().copied();
-                    check.expect(first == Some(*to), "R84", || format!("{to} is served, {first:?} came first"));
+                    check.expect(first == Some(*to), "R84", || {
+                        format!("{to} is served, {first:?} came first")
+                    });
                     super::remove(&mut chan.recvq, *to);
                 }
             }
             Event::ChanRecv { chan, len, from, .. } => {
                 let chan = self.chan_entry(*chan);
-                check.expect(*len <= chan.cap, "R83", || format!("{} holds {len} of {}", chan.id, chan.cap));
+                check.expect(*len <= chan.cap, "R83", || {
+                    format!("{} holds {len} of {}", chan.id, chan.cap)
+                });
                 chan.len = *len;
                 if let Some(from) = from {
                     let first = chan.sendq.front().copied();
-                    check.expect(first == Some(*from), "R84", || format!("{from} is served, {first:?} came first"));
+                    check.expect(first == Some(*from), "R84", || {
+                        format!("{from} is served, {first:?} came first")
+                    });
                     super::remove(&mut chan.sendq, *from);
                 }
             }
@@ -757,7 +804,9 @@ impl World {
                     LockMode::Write => {
                         let owner = lock.owner;
                         let free = owner.is_none() || *how == LockHow::HandedOver;
-                        check.expect(free, "R90", || format!("{} is got by {g:?}, {owner:?} has it", lock.id));
+                        check.expect(free, "R90", || {
+                            format!("{} is got by {g:?}, {owner:?} has it", lock.id)
+                        });
                         lock.owner = g;
                     }
                     LockMode::Read => lock.readers = lock.readers.saturating_add(1),
@@ -791,7 +840,9 @@ impl World {
             }
             Event::WgPass { wg } => {
                 let wg = self.wg_entry(*wg);
-                check.expect(wg.counter == 0, "R95", || format!("{} is passed at {}", wg.id, wg.counter));
+                check.expect(wg.counter == 0, "R95", || {
+                    format!("{} is passed at {}", wg.id, wg.counter)
+                });
             }
             _ => {}
         }
@@ -801,7 +852,8 @@ impl World {
         let n = id.0.into();
         if self.chans.get(n).is_none() {
             let (recvq, sendq) = (VecDeque::new(), VecDeque::new());
-            self.chans.insert(n, Channel { id, name: None, cap: 0, len: 0, closed: false, recvq, sendq });
+            self.chans
+                .insert(n, Channel { id, name: None, cap: 0, len: 0, closed: false, recvq, sendq });
         }
         self.chans.get_mut(n).expect("just put there")
     }
@@ -810,7 +862,10 @@ impl World {
         let n = id.0.into();
         if self.locks.get(n).is_none() {
             let waiters = VecDeque::new();
-            self.locks.insert(n, Lock { id, name: None, owner: None, readers: 0, waiters, starving: false });
+            self.locks.insert(
+                n,
+                Lock { id, name: None, owner: None, readers: 0, waiters, starving: false },
+            );
         }
         self.locks.get_mut(n).expect("just put there")
     }

@@ -3,7 +3,9 @@
 use std::collections::VecDeque;
 
 use gopark_trace::ids::GId;
-use gopark_trace::snapshot::{ChanSnap, GSnap, LockSnap, MSnap, PSnap, Snapshot, TimerSnap, WgSnap};
+use gopark_trace::snapshot::{
+    ChanSnap, GSnap, LockSnap, MSnap, PSnap, Snapshot, TimerSnap, WgSnap,
+};
 use gopark_trace::words::GStatus;
 
 use super::World;
@@ -158,36 +160,46 @@ impl World {
     fn load_objects(&mut self, state: &Snapshot) {
         let queue = |gs: &[GId]| gs.iter().copied().collect::<VecDeque<_>>();
         for c in &state.chans {
-            self.chans.insert(c.chan.0.into(), Channel {
-                id: c.chan,
-                name: c.name.clone(),
-                cap: c.cap,
-                len: c.len,
-                closed: c.closed,
-                recvq: queue(&c.recvq),
-                sendq: queue(&c.sendq),
-            });
+            self.chans.insert(
+                c.chan.0.into(),
+                Channel {
+                    id: c.chan,
+                    name: c.name.clone(),
+                    cap: c.cap,
+                    len: c.len,
+                    closed: c.closed,
+                    recvq: queue(&c.recvq),
+                    sendq: queue(&c.sendq),
+                },
+            );
         }
         for l in &state.locks {
-            self.locks.insert(l.lock.0.into(), Lock {
-                id: l.lock,
-                name: l.name.clone(),
-                owner: l.owner,
-                readers: 0,
-                waiters: queue(&l.waiters),
-                starving: l.starving,
-            });
+            self.locks.insert(
+                l.lock.0.into(),
+                Lock {
+                    id: l.lock,
+                    name: l.name.clone(),
+                    owner: l.owner,
+                    readers: 0,
+                    waiters: queue(&l.waiters),
+                    starving: l.starving,
+                },
+            );
         }
         for w in &state.wgs {
-            self.wgs.insert(w.wg.0.into(), WaitGroup {
-                id: w.wg,
-                name: w.name.clone(),
-                counter: w.counter,
-                waiters: queue(&w.waiters),
-            });
+            self.wgs.insert(
+                w.wg.0.into(),
+                WaitGroup {
+                    id: w.wg,
+                    name: w.name.clone(),
+                    counter: w.counter,
+                    waiters: queue(&w.waiters),
+                },
+            );
         }
         for t in &state.timers {
-            self.timers.insert(t.timer, Timer { id: t.timer, p: t.p, when: t.when, kind: t.kind, g: t.g });
+            self.timers
+                .insert(t.timer, Timer { id: t.timer, p: t.p, when: t.when, kind: t.kind, g: t.g });
             self.due.insert((t.when, t.timer));
         }
     }
@@ -197,57 +209,72 @@ impl World {
         let list = |queue: &VecDeque<GId>| queue.iter().copied().collect::<Vec<_>>();
         Snapshot {
             gs: self.gs().map(g_snap).collect(),
-            ms: self.ms.iter().map(|m| MSnap {
-                m: m.id,
-                p: m.p,
-                g: m.g,
-                hand: m.hand.clone(),
-                spinning: m.looks,
-                polling: m.status == MStatus::Polling,
-                next_p: m.next_p,
-            }).collect(),
-            ps: self.ps.iter().map(|p| PSnap {
-                p: p.id,
-                m: p.m,
-                slot: p.slot,
-                ring: list(&p.ring),
-                tick: p.tick,
-                slice_start: p.slice_start,
-            }).collect(),
+            ms: self
+                .ms
+                .iter()
+                .map(|m| MSnap {
+                    m: m.id,
+                    p: m.p,
+                    g: m.g,
+                    hand: m.hand.clone(),
+                    spinning: m.looks,
+                    polling: m.status == MStatus::Polling,
+                    next_p: m.next_p,
+                })
+                .collect(),
+            ps: self
+                .ps
+                .iter()
+                .map(|p| PSnap {
+                    p: p.id,
+                    m: p.m,
+                    slot: p.slot,
+                    ring: list(&p.ring),
+                    tick: p.tick,
+                    slice_start: p.slice_start,
+                })
+                .collect(),
             global: list(&self.global),
             idle_ms: self.idle_ms.clone(),
             idle_ps: self.idle_ps.clone(),
             spinning: self.spinning,
             needspinning: self.needspinning,
-            chans: self.chans().map(|c| ChanSnap {
-                chan: c.id,
-                name: c.name.clone(),
-                cap: c.cap,
-                len: c.len,
-                closed: c.closed,
-                recvq: list(&c.recvq),
-                sendq: list(&c.sendq),
-            }).collect(),
-            locks: self.locks().map(|l| LockSnap {
-                lock: l.id,
-                name: l.name.clone(),
-                owner: l.owner,
-                waiters: list(&l.waiters),
-                starving: l.starving,
-            }).collect(),
-            wgs: self.wgs().map(|w| WgSnap {
-                wg: w.id,
-                name: w.name.clone(),
-                counter: w.counter,
-                waiters: list(&w.waiters),
-            }).collect(),
-            timers: self.timers.values().map(|t| TimerSnap {
-                timer: t.id,
-                p: t.p,
-                when: t.when,
-                kind: t.kind,
-                g: t.g,
-            }).collect(),
+            chans: self
+                .chans()
+                .map(|c| ChanSnap {
+                    chan: c.id,
+                    name: c.name.clone(),
+                    cap: c.cap,
+                    len: c.len,
+                    closed: c.closed,
+                    recvq: list(&c.recvq),
+                    sendq: list(&c.sendq),
+                })
+                .collect(),
+            locks: self
+                .locks()
+                .map(|l| LockSnap {
+                    lock: l.id,
+                    name: l.name.clone(),
+                    owner: l.owner,
+                    waiters: list(&l.waiters),
+                    starving: l.starving,
+                })
+                .collect(),
+            wgs: self
+                .wgs()
+                .map(|w| WgSnap {
+                    wg: w.id,
+                    name: w.name.clone(),
+                    counter: w.counter,
+                    waiters: list(&w.waiters),
+                })
+                .collect(),
+            timers: self
+                .timers
+                .values()
+                .map(|t| TimerSnap { timer: t.id, p: t.p, when: t.when, kind: t.kind, g: t.g })
+                .collect(),
             ended: self.counts.ended,
         }
     }

@@ -58,26 +58,16 @@ impl fmt::Display for FileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotARecording { offset, found } => {
-                write!(
-                    f,
-                    "not a gopark recording: byte {offset} is 0x{found:02x}; "
-                )?;
+                write!(f, "not a gopark recording: byte {offset} is 0x{found:02x}; ")?;
                 f.write_str("give a file that gopark recorded")
             }
             Self::Version { found } => write!(f, "{}", OtherVersion(*found)),
-            Self::Damaged {
-                offset,
-                records,
-                what,
-            } => {
+            Self::Damaged { offset, records, what } => {
                 let at = match what {
                     Damage::Payload { error } => offset + (HEAD + error.offset) as u64,
                     _ => *offset,
                 };
-                write!(
-                    f,
-                    "byte {at}: {what}; {records} events before it can be replayed"
-                )
+                write!(f, "byte {at}: {what}; {records} events before it can be replayed")
             }
             Self::Io(error) => write!(f, "the recording can't be read: {error}"),
         }
@@ -106,10 +96,7 @@ impl std::error::Error for FileError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Io(error) => Some(error),
-            Self::Damaged {
-                what: Damage::Payload { error },
-                ..
-            } => Some(error),
+            Self::Damaged { what: Damage::Payload { error }, .. } => Some(error),
             _ => None,
         }
     }

@@ -89,11 +89,7 @@ impl<W: Write> FramedWriter<W> {
 
     /// A writer to a stream that has `offset` bytes already.
     pub fn at(io: W, offset: u64) -> Self {
-        Self {
-            io,
-            codec: MessageCodec::at(offset),
-            buffer: BytesMut::new(),
-        }
+        Self { io, codec: MessageCodec::at(offset), buffer: BytesMut::new() }
     }
 
     /// Encodes a message, and writes when enough have come together. [`flush`](Self::flush) makes

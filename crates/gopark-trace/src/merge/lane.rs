@@ -56,13 +56,7 @@ pub(super) enum Age {
 
 impl Lane {
     pub(super) fn new(fresh: bool) -> Self {
-        Self {
-            items: VecDeque::new(),
-            head: Head::Empty,
-            fresh,
-            older: 0,
-            last: Nanos(0),
-        }
+        Self { items: VecDeque::new(), head: Head::Empty, fresh, older: 0, last: Nanos(0) }
     }
 
     /// Adds an item; true if it is the first now.

@@ -90,10 +90,7 @@ impl Wire for Batch {
         let n = usize::try_from(r.uint()?).ok();
         let n = n.filter(|&n| n <= r.left() / 2).ok_or(start)?;
         let mut last = Last::default();
-        (0..n)
-            .map(|_| last.get(r))
-            .collect::<Result<_, _>>()
-            .map(Self)
+        (0..n).map(|_| last.get(r)).collect::<Result<_, _>>().map(Self)
     }
 
     fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -159,12 +156,7 @@ struct Last {
 
 impl Default for Last {
     fn default() -> Self {
-        Self {
-            seq: u64::MAX,
-            time: Nanos(0),
-            m: None,
-            of_m: BTreeMap::new(),
-        }
+        Self { seq: u64::MAX, time: Nanos(0), m: None, of_m: BTreeMap::new() }
     }
 }
 
@@ -210,28 +202,16 @@ impl Last {
         }
         let next = self.seq.wrapping_add(1);
         let record = Record {
-            seq: if has(SEQ_NEXT) {
-                next
-            } else {
-                next.wrapping_add(i64::get(r)? as u64)
-            },
+            seq: if has(SEQ_NEXT) { next } else { next.wrapping_add(i64::get(r)? as u64) },
             time: match (has(TIME_SAME), has(TIME_BACK)) {
                 (true, _) => self.time,
                 (_, false) => Nanos(self.time.0.wrapping_add(r.uint()?)),
                 (_, true) => Nanos(self.time.0.wrapping_sub(r.uint()?)),
             },
-            actor: if has(ACTOR_EXPECTED) {
-                self.expected(self.m)
-            } else {
-                self.get_actor(r)?
-            },
+            actor: if has(ACTOR_EXPECTED) { self.expected(self.m) } else { self.get_actor(r)? },
             site: if has(SITE) { Some(Wire::get(r)?) } else { None },
             rule: if has(RULE) { Some(Wire::get(r)?) } else { None },
-            certainty: if has(INFERRED) {
-                Certainty::Inferred
-            } else {
-                Certainty::Observed
-            },
+            certainty: if has(INFERRED) { Certainty::Inferred } else { Certainty::Observed },
             event: Wire::get(r)?,
         };
         self.remember(&record);
@@ -287,11 +267,7 @@ fn bit(bit: u8, on: bool) -> u8 {
 
 /// How a part of an actor is said: 0 as before, 1 none, 2 its id follows.
 fn how<T: PartialEq>(now: Option<T>, before: Option<T>) -> u8 {
-    if now == before {
-        0
-    } else {
-        1 + u8::from(now.is_some())
-    }
+    if now == before { 0 } else { 1 + u8::from(now.is_some()) }
 }
 
 fn put_changed<T: Wire + PartialEq>(now: Option<T>, before: Option<T>, out: &mut Vec<u8>) {

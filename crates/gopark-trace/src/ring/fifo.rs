@@ -45,22 +45,8 @@ pub(crate) fn fifo(words: usize) -> (Writer, Reader) {
         tail: Line(AtomicU64::new(0)),
         lost: Line(AtomicU64::new(0)),
     });
-    let writer = Writer {
-        shared: Arc::clone(&shared),
-        head: 0,
-        tail: 0,
-        lost: 0,
-        carried: 0,
-    };
-    (
-        writer,
-        Reader {
-            shared,
-            tail: 0,
-            head: 0,
-            lost: 0,
-        },
-    )
+    let writer = Writer { shared: Arc::clone(&shared), head: 0, tail: 0, lost: 0, carried: 0 };
+    (writer, Reader { shared, tail: 0, head: 0, lost: 0 })
 }
 
 /// A value with cache lines of its own (two, because they are fetched in pairs), so that writer and
@@ -204,10 +190,7 @@ impl Reader {
         self.tail = end;
         // Release: pairs with the Acquire of `tail` in `Writer::has_room`: our reads are over.
         self.shared.tail.0.store(end, Ordering::Release);
-        Some(Popped {
-            tag: ((header & !LOST) >> 32) as u32,
-            lost,
-        })
+        Some(Popped { tag: ((header & !LOST) >> 32) as u32, lost })
     }
 
     /// Takes the number of those lost after the last entry, if the queue is empty. If it is not,

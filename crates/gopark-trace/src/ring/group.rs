@@ -64,10 +64,7 @@ impl Scratch {
     /// An empty group at time 0.
     pub fn new() -> Self {
         let bytes = Vec::with_capacity(Self::BYTES);
-        let mut scratch = Self {
-            bytes,
-            stamps: Vec::with_capacity(Self::STAMPS),
-        };
+        let mut scratch = Self { bytes, stamps: Vec::with_capacity(Self::STAMPS) };
         scratch.begin(Nanos(0));
         scratch
     }
@@ -133,9 +130,7 @@ impl Default for Scratch {
 
 /// How many events the bytes of a group say they have.
 pub(super) fn count(records: &[u8]) -> u32 {
-    records
-        .first_chunk()
-        .map_or(0, |&count| u32::from_le_bytes(count))
+    records.first_chunk().map_or(0, |&count| u32::from_le_bytes(count))
 }
 
 /// Reads the bytes of a group.

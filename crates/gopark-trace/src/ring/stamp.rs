@@ -57,11 +57,7 @@ pub struct Stamp {
 impl Stamp {
     /// A stamp with one number.
     pub fn one(structure: Structure, number: u64) -> Self {
-        Self {
-            structure,
-            number,
-            len: 1,
-        }
+        Self { structure, number, len: 1 }
     }
 
     /// A stamp that takes no number, and comes after all before this one.
@@ -78,11 +74,7 @@ impl Stamp {
 impl fmt::Display for Stamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} #{}", self.structure, self.number)?;
-        if self.len == 1 {
-            Ok(())
-        } else {
-            write!(f, "..{}", self.end())
-        }
+        if self.len == 1 { Ok(()) } else { write!(f, "..{}", self.end()) }
     }
 }
 
@@ -125,15 +117,9 @@ impl Packed {
         let (kind, len) = (u64::from(kind), u64::from(stamp.len));
         if id >> (64 - ID_AT) == 0 && len >> LEN_BITS == 0 {
             let first = kind | len << LEN_AT | id << ID_AT;
-            return Self {
-                words: [first, stamp.number, 0, 0],
-                len: 2,
-            };
+            return Self { words: [first, stamp.number, 0, 0], len: 2 };
         }
-        Self {
-            words: [kind | WIDE, stamp.number, id, len],
-            len: 4,
-        }
+        Self { words: [kind | WIDE, stamp.number, id, len], len: 4 }
     }
 
     /// How many words it takes.
@@ -156,21 +142,13 @@ pub(super) fn unpack(words: &mut &[u64]) -> Option<Stamp> {
     let (&[first, number], rest) = words.split_first_chunk()?;
     let kind = first & (WIDE - 1);
     let (id, len, rest) = if first & WIDE == 0 {
-        (
-            first >> ID_AT,
-            first >> LEN_AT & ((1 << LEN_BITS) - 1),
-            rest,
-        )
+        (first >> ID_AT, first >> LEN_AT & ((1 << LEN_BITS) - 1), rest)
     } else {
         let (&[id, len], rest) = rest.split_first_chunk()?;
         (id, len, rest)
     };
     *words = rest;
-    Some(Stamp {
-        structure: join(kind, id)?,
-        number,
-        len: u32::try_from(len).ok()?,
-    })
+    Some(Stamp { structure: join(kind, id)?, number, len: u32::try_from(len).ok()? })
 }
 
 /// The number of a structure's kind, and the structure's id in its kind.

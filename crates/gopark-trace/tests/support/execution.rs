@@ -36,14 +36,7 @@ impl Execution {
     pub(crate) fn new(seed: u64, ms: u64) -> Self {
         let mut dice = Dice::new(seed);
         let skew = (0..ms).map(|_| dice.roll(2 * SKEW)).collect();
-        Self {
-            steps: Vec::new(),
-            base: BTreeMap::new(),
-            ms,
-            skew,
-            time: 0,
-            dice,
-        }
+        Self { steps: Vec::new(), base: BTreeMap::new(), ms, skew, time: 0, dice }
     }
 
     /// Goes on for `n` steps.
@@ -68,29 +61,14 @@ impl Execution {
         let value = self.steps.len() as i64;
         let m = MId(m as u32);
         let entry = Entry {
-            actor: Actor {
-                m: Some(m),
-                p: None,
-                g: None,
-            },
+            actor: Actor { m: Some(m), p: None, g: None },
             site: None,
             rule: None,
-            event: Event::CellWrite {
-                cell: CellId(0),
-                value,
-            },
+            event: Event::CellWrite { cell: CellId(0), value },
         };
         let entries = vec![entry; 1 + self.dice.roll(2) as usize];
         let time = Nanos(self.time + self.skew[m.0 as usize] + jitter);
-        self.steps.push(Step {
-            m,
-            group: Group {
-                lost: 0,
-                time,
-                stamps,
-                entries,
-            },
-        });
+        self.steps.push(Step { m, group: Group { lost: 0, time, stamps, entries } });
     }
 
     /// Takes the next number, or numbers, of a structure; sometimes of one that is stamped already.
@@ -104,17 +82,9 @@ impl Execution {
             4 => Structure::Spin,
             _ => Structure::Obj(Obj::Chan(ChanId(id as u32))),
         };
-        let len = if matches!(structure, Structure::Ring(_)) {
-            1 + self.dice.roll(4)
-        } else {
-            1
-        };
+        let len = if matches!(structure, Structure::Ring(_)) { 1 + self.dice.roll(4) } else { 1 };
         let next = self.base.entry(structure).or_insert(0);
-        stamps.push(Stamp {
-            structure,
-            number: *next,
-            len: len as u32,
-        });
+        stamps.push(Stamp { structure, number: *next, len: len as u32 });
         *next += len;
     }
 }

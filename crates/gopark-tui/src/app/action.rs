@@ -184,8 +184,8 @@ pub enum News {
 /// What a run is, before its first event.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Run {
-    /// A number of its own for each run of the app, higher than that of the run before; news carry
-    /// it.
+    /// A number of its own for each run of the app, from 1 on and higher than that of the run
+    /// before; news carry it.
     pub id: u32,
     /// What [`Effect::Launch`] calls it.
     pub name: String,

@@ -12,14 +12,14 @@ use gopark_trace::protocol::Command;
 
 use super::action::{Effect, News, Source};
 use super::playhead::Grain;
-use super::{App, Tempo};
+use super::{App, NOT_YET, Tempo};
 
 /// Records a lab program is ahead while the stage plays at x1 or slower.
 const AHEAD: f32 = 64.0;
 /// Records it is ahead at the tempo that is as fast as it goes.
 const MOST_AHEAD: u64 = 1 << 16;
 /// Records it runs on in the search for the next chapter.
-const SEARCH: u64 = 4096;
+const SEARCH: u64 = 256;
 
 /// What the viewer waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,6 +88,11 @@ impl Program {
         self.drive == Some(Drive::Live)
     }
 
+    /// Whether it may be further than what is known.
+    fn runs_ahead(&self) -> bool {
+        self.drive == Some(Drive::Lab) && self.state == State::Busy
+    }
+
     /// The viewer wants something anew.
     pub(super) fn try_again(&mut self) {
         self.goal = None;
@@ -109,12 +114,14 @@ impl App {
                     program.dry = program.asked_at == Some(known);
                     program.whole = known;
                     program.state = State::Idle;
+                    self.output.stands(known);
                 }
             }
             News::Running if self.program.is_over() => {}
             News::Running => self.program.state = State::Busy,
             News::Output(line) => {
-                let known = self.known();
+                let ahead = self.program.runs_ahead();
+                let known = if ahead { NOT_YET } else { self.known() };
                 self.output.push(line, known);
             }
             News::Ended { how, well } => self.ended(how, well),
@@ -140,8 +147,9 @@ impl App {
             self.say(how.clone());
         }
         self.program.ended = how;
-        // What ended without a decision has its beginning at its end.
         let known = self.known();
+        self.output.stands(known);
+        // What ended without a decision has its beginning at its end.
         self.home.get_or_insert(known);
     }
 
@@ -160,9 +168,11 @@ impl App {
         }
         if self.program.is_over() {
             self.give_up();
-            let at_end = self.head.at >= self.known() && self.head.motion.is_none();
-            self.dirty |= at_end && self.head.playing;
-            self.head.playing &= !at_end;
+            if self.head.playing && self.head.at >= self.known() && self.head.motion.is_none() {
+                self.head.playing = false;
+                self.head.per_frame = 0;
+                self.dirty = true;
+            }
         } else if self.program.state == State::Idle {
             match self.program.drive {
                 Some(Drive::Lab) => self.ask_lab(),

@@ -222,6 +222,10 @@ fn as_fast_as_it_goes_many_records_go_by_in_a_frame() {
     assert!(play.tempo.is_infinite());
     bench.wish(Wish::PlayPause);
     assert_eq!(bench.app.scene().play.per_frame, 0);
+    bench.wish(Wish::PlayPause);
+    bench.settle();
+    assert_eq!(bench.app.at(), bench.app.history().len());
+    assert_eq!(bench.app.scene().play.per_frame, 0, "nothing goes by at the end");
 }
 
 #[test]

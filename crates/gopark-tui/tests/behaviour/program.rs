@@ -228,6 +228,26 @@ fn output_is_shown_up_to_the_playhead() {
     assert_eq!(bench.app.scene().output, ["first"]);
 }
 
+#[test]
+fn output_of_a_program_that_runs_ahead_is_no_result_before_its_cause() {
+    let records = stealing(9);
+    let mut bench = Bench::lab(records.clone(), None);
+    bench.answers = false;
+    bench.wish(Wish::PlayPause);
+    assert!(matches!(bench.sent.last(), Some(Command::RunToSeq { .. })));
+    bench.news(News::Running);
+    bench.news(News::Output("the result".to_owned()));
+    bench.news(News::Records(records[7..40].to_vec()));
+    bench.wish(Wish::End);
+    assert_eq!(bench.app.at(), 40);
+    assert!(bench.app.scene().output.is_empty());
+    bench.news(News::Records(records[40..60].to_vec()));
+    bench.news(News::Paused { seq: 60, time: Nanos(0) });
+    assert!(bench.app.scene().output.is_empty(), "it may belong to the last of these");
+    bench.wish(Wish::End);
+    assert_eq!(bench.app.scene().output, ["the result"]);
+}
+
 // ---- live ----
 
 fn live() -> Bench {
@@ -363,6 +383,31 @@ fn the_menu_launches_what_is_chosen() {
     let effects = app.update(Action::Wish(Wish::Open));
     let launch = Launch { name: "handoff".to_owned(), drive: Drive::Lab, seed: None };
     assert!(effects.contains(&Effect::Launch(launch)));
+}
+
+#[test]
+fn what_covers_the_menu_gives_it_back() {
+    let mut app = menu();
+    app.update(Action::Wish(Wish::Help));
+    assert_eq!((app.context(), app.scene().overlay), (Context::Overlay, Overlay::Help));
+    app.update(Action::Wish(Wish::Close));
+    assert_eq!(app.context(), Context::Menu);
+}
+
+#[test]
+fn a_run_goes_on_under_the_menu_where_it_was() {
+    let mut app = menu();
+    let run = Bench::begin(Vec::new(), None, Source::Recording).app.run().clone();
+    app.update(Action::Launched(Box::new(run)));
+    assert_eq!(app.context(), Context::Stage);
+    app.update(Action::News { run: 1, news: News::Records(stealing(1)) });
+    app.update(Action::Wish(Wish::PlayPause));
+    app.update(Action::Wish(Wish::Menu));
+    assert_eq!((app.context(), app.is_playing()), (Context::Menu, false));
+    let Overlay::Menu(card) = app.scene().overlay else { panic!("a menu") };
+    assert_eq!(card.at, 0, "the lesson that is open is chosen");
+    app.update(Action::Wish(Wish::Close));
+    assert_eq!((app.context(), app.at()), (Context::Stage, 6));
 }
 
 #[test]

@@ -8,8 +8,11 @@ use std::time::{Duration, Instant};
 
 use gopark_tui::app::{Action, News, Wish};
 use gopark_tui::term::{ExitStatus, Input, Options, Screen, Signal, Stage, TermError, run_on};
+use gopark_tui::theme::Depth;
 use gopark_tui::{App, Theme};
-use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use ratatui::crossterm::event::{
+    KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseEvent, MouseEventKind,
+};
 use ratatui::layout::Size;
 
 use crate::run::{Bench, stealing};
@@ -219,6 +222,21 @@ fn without_the_bracket_there_is_no_bracket() {
 }
 
 #[test]
+fn without_colours_no_colour_is_sent_and_the_rest_stays() {
+    let mut bench = Bench::recording(stealing(3), None);
+    bench.app.set_theme(Theme { depth: Depth::Mono, ..Theme::default() });
+    let mut stage = Scripted::new(&mut bench.app, options());
+    for _ in 0..4 {
+        stage.feed(key(KeyCode::Right));
+        stage.pass(SECOND * 3);
+    }
+    let seen = stage.paper.0.borrow();
+    let text = String::from_utf8_lossy(&seen.frames.concat()).into_owned();
+    assert!(!text.contains("38;") && !text.contains("48;"), "a colour");
+    assert!(text.contains("\x1b[1m") && text.contains("\x1b[7m"), "bold and reversed");
+}
+
+#[test]
 fn absurd_sizes_are_survived() {
     let mut bench = Bench::recording(stealing(3), None);
     let mut stage = Scripted::new(&mut bench.app, options());
@@ -240,6 +258,26 @@ fn released_keys_do_nothing() {
     event.kind = KeyEventKind::Repeat;
     stage.feed(Input::Key(event));
     assert_eq!(stage.stage.exit(), Some(ExitStatus::Quit));
+}
+
+#[test]
+fn the_wheel_goes_through_events_and_through_lists() {
+    let mut bench = Bench::recording(stealing(3), None);
+    let mut stage = Scripted::new(&mut bench.app, options());
+    let wheel = |kind| {
+        let modifiers = KeyModifiers::NONE;
+        Input::Mouse(MouseEvent { kind, column: 1, row: 1, modifiers })
+    };
+    stage.feed(wheel(MouseEventKind::ScrollDown));
+    stage.feed(wheel(MouseEventKind::ScrollDown));
+    stage.pass(SECOND * 3);
+    assert_eq!(stage.stage.app().at(), 8);
+    stage.feed(wheel(MouseEventKind::ScrollUp));
+    stage.feed(wheel(MouseEventKind::Moved));
+    assert_eq!(stage.stage.app().at(), 7);
+    stage.feed(key(KeyCode::Char('o')));
+    stage.feed(wheel(MouseEventKind::ScrollDown));
+    assert_eq!(stage.stage.app().at(), 7, "the list takes it");
 }
 
 #[test]

@@ -7,8 +7,8 @@ use gopark_tui::{Charset, export};
 
 use crate::paint::{draw, picture};
 use crate::worlds::{
-    crowd, fanout, lecture, menu, overflow, park, printed, question, rarities, ready, record,
-    scene, steal,
+    crowd, fanout, lecture, menu, overflow, park, printed, question, rarities, ready, recent,
+    record, scene, steal,
 };
 
 const SIZES: [(u16, u16); 4] = [(60, 16), (80, 24), (120, 40), (200, 60)];

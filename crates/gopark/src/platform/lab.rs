@@ -85,7 +85,11 @@ impl Lab {
         sink: Box<dyn Sink>,
         conductor: Option<Arc<Conductor>>,
     ) -> Result<Self, StackError> {
-        let stacks = Stacks::new(StackConfig { default_size: M_STACK, slots: 1 << 14, ..StackConfig::default() })?;
+        let stacks = Stacks::new(StackConfig {
+            default_size: M_STACK,
+            slots: 1 << 14,
+            ..StackConfig::default()
+        })?;
         Ok(Self {
             clock: Cell::new(Nanos(0)),
             step,
@@ -149,7 +153,8 @@ impl Lab {
     /// Lets time pass for `m` while others act.
     fn busy(&self, m: &M, time: Nanos) {
         let until = self.clock.get().plus(time);
-        let others = self.ms.borrow().iter().filter(|o| o.m.id != m.id).filter_map(|o| moment(o)).min();
+        let others =
+            self.ms.borrow().iter().filter(|o| o.m.id != m.id).filter_map(|o| moment(o)).min();
         if others.is_none_or(|other| other > until) && self.conductor.is_none() {
             // Nobody else could act before: the turn would come straight back.
             self.clock.set(until);
@@ -206,10 +211,10 @@ impl Platform for Lab {
             turn: Cell::new(Turn::At(self.clock.get())),
             woken: Cell::new(false),
         }));
-        let stack = self.stacks.borrow_mut().bind(M_STACK, &gopark_fiber::Label {
-            goroutine: 0,
-            name: "a thread of the lab",
-        });
+        let stack = self
+            .stacks
+            .borrow_mut()
+            .bind(M_STACK, &gopark_fiber::Label { goroutine: 0, name: "a thread of the lab" });
         let stack = stack.expect("there are fewer Ms than stacks for them");
         let sched: *const Sched<Self> = sched;
         let fiber = Fiber::new(stack, move |out, ()| {
@@ -266,7 +271,13 @@ impl Platform for Lab {
         self.busy(m, time);
     }
 
-    fn record(&self, m: &M, site: Option<SiteId>, _stamps: &[Stamp], events: &mut dyn Iterator<Item = Ev>) {
+    fn record(
+        &self,
+        m: &M,
+        site: Option<SiteId>,
+        _stamps: &[Stamp],
+        events: &mut dyn Iterator<Item = Ev>,
+    ) {
         let mut output = self.output.borrow_mut();
         for (event, rule) in events {
             let seq = output.seq;

@@ -32,7 +32,7 @@ use crate::m::M;
 use crate::sched::{Ended, Sched};
 
 /// Words of an M's ring of records: 4 MiB, some 100,000 events.
-const RING_WORDS: usize = 1 << 19;
+pub(crate) const RING_WORDS: usize = 1 << 19;
 /// How long an M looks for its wake-up before it sleeps: a wake across processors costs tens of
 /// microseconds, so a few are well spent. Measured, not from Go.
 const NOTE_SPINS: u32 = 1_000;
@@ -71,10 +71,14 @@ pub(crate) struct Live {
     threads: Mutex<Vec<JoinHandle<()>>>,
     shared: Mutex<Shared>,
     conductor: Option<Arc<Conductor>>,
+    ring_words: usize,
 }
 
 impl Live {
-    pub(crate) fn new(conductor: Option<Arc<Conductor>>) -> std::io::Result<Self> {
+    pub(crate) fn new(
+        conductor: Option<Arc<Conductor>>,
+        ring_words: usize,
+    ) -> std::io::Result<Self> {
         let poll = Poll::new()?;
         let waker = Waker::new(poll.registry(), Token(0))?;
         Ok(Self {
@@ -86,6 +90,7 @@ impl Live {
             threads: Mutex::new(Vec::new()),
             shared: Mutex::new(Shared::default()),
             conductor,
+            ring_words,
         })
     }
 
@@ -159,7 +164,7 @@ impl Platform for Live {
 
     fn prepare(&self, m: &M) {
         if m.recording.get() {
-            let (producer, consumer) = ring(RING_WORDS);
+            let (producer, consumer) = ring(self.ring_words);
             let recorder = Recorder { scratch: Scratch::new(), ring: producer };
             m.recorder.set(Some(Box::new(recorder)));
             self.shared.lock().rings.push((m.id, consumer));
@@ -172,12 +177,13 @@ impl Platform for Live {
         // SAFETY: a Sched is Sync, and it outlives the thread: `drive` joins every thread first.
         unsafe impl Send for ToThread {}
         let sched = ToThread(sched);
-        let spawned = std::thread::Builder::new().name(format!("gopark-{}", m.id)).spawn(move || {
-            let sched = sched;
-            let _alt_stack = AltStack::install();
-            // SAFETY: see ToThread.
-            run_m(unsafe { &*sched.0 }, m);
-        });
+        let spawned =
+            std::thread::Builder::new().name(format!("gopark-{}", m.id)).spawn(move || {
+                let sched = sched;
+                let _alt_stack = AltStack::install();
+                // SAFETY: see ToThread.
+                run_m(unsafe { &*sched.0 }, m);
+            });
         match spawned {
             Ok(thread) => self.threads.lock().push(thread),
             Err(error) => {
@@ -229,7 +235,13 @@ impl Platform for Live {
         }
     }
 
-    fn record(&self, m: &M, site: Option<SiteId>, stamps: &[Stamp], events: &mut dyn Iterator<Item = Ev>) {
+    fn record(
+        &self,
+        m: &M,
+        site: Option<SiteId>,
+        stamps: &[Stamp],
+        events: &mut dyn Iterator<Item = Ev>,
+    ) {
         let Some(mut recorder) = m.recorder.take() else { return };
         let Recorder { scratch, ring } = &mut *recorder;
         scratch.begin(self.now());
@@ -288,4 +300,3 @@ impl std::fmt::Debug for Recorder {
         f.debug_struct("Recorder").finish_non_exhaustive()
     }
 }
-

@@ -1,6 +1,7 @@
 //! The runtime calls of goroutines, for any platform.
 
 use std::panic::Location;
+use std::sync::Weak;
 use std::sync::atomic::Ordering;
 
 use gopark_trace::event::Event;
@@ -11,7 +12,7 @@ use gopark_trace::words::EndKind;
 
 use super::{Ended, Sched, emit};
 use crate::g::Gp;
-use crate::kernel::{Ev, IdKind, Kernel, Park, Request, Spawn, stamp_g};
+use crate::kernel::{Ev, IdKind, Kernel, Look, Park, Request, Spawn, stamp_g};
 use crate::m::M;
 use crate::platform::{Gate, Platform};
 
@@ -125,6 +126,12 @@ impl<Pl: Platform> Kernel for Sched<Pl> {
         self.obj_ids[kind as usize].fetch_add(1, Ordering::Relaxed)
     }
 
+    fn register(&self, thing: Weak<dyn Look>) {
+        if self.recording {
+            self.things.lock().push(thing);
+        }
+    }
+
     fn can_spin(&self, round: u32) -> bool {
         let m = self.m();
         let looking = self.idle_ps.load(Ordering::Relaxed) + self.spinning.count() + 1;
@@ -157,10 +164,7 @@ impl<Pl: Platform> Kernel for Sched<Pl> {
     fn set_name(&self, name: String) {
         let m = self.m();
         let g = self.current();
-        emit!(
-            self, m, None, [stamp_g(g)],
-            Event::GoName { g: g.gid(), name: name.clone() }, None
-        );
+        emit!(self, m, None, [stamp_g(g)], Event::GoName { g: g.gid(), name: name.clone() }, None);
         g.name.set(Some(name.into_boxed_str()));
     }
 }

@@ -36,7 +36,8 @@ impl<Pl: Platform> Sched<Pl> {
         if waiting == 0 {
             return Some(Ended {
                 how: EndKind::NoGoroutines,
-                text: "fatal error: no goroutines (main called runtime.Goexit) - deadlock!\n".to_owned(),
+                text: "fatal error: no goroutines (main called runtime.Goexit) - deadlock!\n"
+                    .to_owned(),
                 rule: Some(Rule::NoneLeft {}),
             });
         }

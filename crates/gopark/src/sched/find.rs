@@ -1,9 +1,20 @@
 //! What runs next: `findRunnable`, in Go's exact order.
 //!
-//! 1. own due timers · 2. every 61st tick the global queue · 3. slot, ring · 4. a batch of the
-//! global queue · 5. steal, four tries · then, under the lock: 6. the global queue once more, or a
-//! note that work was left; 7. the P is given up · without P: 8. stop spinning, look at everything
-//! once more · 9. wait in the poller, one M at a time · 10. sleep.
+//! With a P:
+//! 1. own due timers;
+//! 2. every 61st tick the global queue;
+//! 3. slot, ring;
+//! 4. a batch of the global queue;
+//! 5. steal, four tries.
+//!
+//! Then, under the lock:
+//! 6. the global queue once more, or a note that work was left;
+//! 7. the P is given up.
+//!
+//! Without P:
+//! 8. stop spinning, look at everything once more;
+//! 9. wait in the poller, one M at a time;
+//! 10. sleep.
 
 use std::sync::atomic::Ordering;
 
@@ -100,9 +111,7 @@ impl<Pl: Platform> Sched<Pl> {
                 continue;
             }
             self.stop_m(m);
-            if m.p.get().is_none() {
-                return None;
-            }
+            m.p.get()?;
         }
     }
 
@@ -115,8 +124,16 @@ impl<Pl: Platform> Sched<Pl> {
         let size = locked.global.len();
         let g = self.global_pop(&mut locked)?;
         emit!(
-            self, m, None, [locked.stamp(), stamp_g(g)],
-            Event::GlobalGet { p: p.id, gs: vec![g.gid()], why: GlobalWhy::Every61, left: size - 1 },
+            self,
+            m,
+            None,
+            [locked.stamp(), stamp_g(g)],
+            Event::GlobalGet {
+                p: p.id,
+                gs: vec![g.gid()],
+                why: GlobalWhy::Every61,
+                left: size - 1
+            },
             Rule::GlobalQueueEvery61 { tick: p.tick(), global: size }
         );
         Some(Found::in_hand(g))
@@ -144,7 +161,13 @@ impl<Pl: Platform> Sched<Pl> {
 
     /// `globrunqgetbatch`: size / GOMAXPROCS + 1, at most 128; the first to run, the rest to the
     /// own ring.
-    fn global_batch_locked(&self, m: &M, p: &'static P, locked: &mut Locked, why: GlobalWhy) -> Option<Found> {
+    fn global_batch_locked(
+        &self,
+        m: &M,
+        p: &'static P,
+        locked: &mut Locked,
+        why: GlobalWhy,
+    ) -> Option<Found> {
         let size = locked.global.len();
         let share = size / self.ps.len() as u32 + 1;
         let n = size.min(GLOBAL_BATCH).min(share);
@@ -231,7 +254,10 @@ impl<Pl: Platform> Sched<Pl> {
             return Stolen::RanTimer;
         }
         emit!(
-            self, m, None, [],
+            self,
+            m,
+            None,
+            [],
             Event::StealNone { p: p.id, tries: STEAL_TRIES },
             Rule::NothingToSteal { tries: STEAL_TRIES }
         );
@@ -240,7 +266,10 @@ impl<Pl: Platform> Sched<Pl> {
 
     fn emit_steal_try(&self, m: &M, p: &P, attempt: u8, order: &StealOrder) {
         emit!(
-            self, m, None, [],
+            self,
+            m,
+            None,
+            [],
             Event::StealTry {
                 p: p.id,
                 attempt,
@@ -307,7 +336,10 @@ impl<Pl: Platform> Sched<Pl> {
         }
         let number = victim.slot.steal(g)?;
         emit!(
-            self, m, None, [stamp_g(g), stamp(Structure::Slot(victim.id), number)],
+            self,
+            m,
+            None,
+            [stamp_g(g), stamp(Structure::Slot(victim.id), number)],
             Event::StealSlot { thief: p.id, victim: victim.id, g: g.gid() },
             Rule::StealSlotLast { attempt, waited }
         );
@@ -375,7 +407,10 @@ impl<Pl: Platform> Sched<Pl> {
         }
         self.poll_until.store(when.0, Ordering::SeqCst);
         emit!(
-            self, m, None, [],
+            self,
+            m,
+            None,
+            [],
             Event::PollStart { mode: PollMode::Blocking, until },
             Rule::OnePollerWaits { until }
         );
@@ -403,7 +438,10 @@ impl<Pl: Platform> Sched<Pl> {
     /// Breaks the poll off because a timer is due earlier.
     pub(super) fn break_poll(&self, m: &M, when: Nanos) {
         emit!(
-            self, m, None, [],
+            self,
+            m,
+            None,
+            [],
             Event::PollBreak { why: "a timer is due earlier".to_owned() },
             Rule::EarlierTimer { when }
         );
@@ -467,7 +505,8 @@ mod tests {
     fn r28_each_try_visits_every_p_exactly_once() {
         for count in 1..=67 {
             for random in (0..5_000).chain([u32::MAX, u32::MAX - 7]) {
-                let mut seen: Vec<u32> = StealOrder::draw(random, count).positions().map(|p| p.0).collect();
+                let mut seen: Vec<u32> =
+                    StealOrder::draw(random, count).positions().map(|p| p.0).collect();
                 seen.sort_unstable();
                 assert_eq!(seen, (0..count).collect::<Vec<_>>(), "count {count}, random {random}");
             }

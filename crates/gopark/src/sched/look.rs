@@ -1,15 +1,17 @@
 //! The start of a run as events, and the whole state as a snapshot, with the world stopped.
 
+use std::collections::BTreeMap;
+use std::sync::Weak;
 use std::sync::atomic::Ordering;
 
 use gopark_trace::event::Event;
-use gopark_trace::ids::{GId, PId};
+use gopark_trace::ids::{GId, LockId, Obj, PId};
 use gopark_trace::ring::Structure;
 use gopark_trace::rule::Rule;
-use gopark_trace::snapshot::{GSnap, MSnap, PSnap, Snapshot, TimerSnap};
+use gopark_trace::snapshot::{GSnap, LockSnap, MSnap, PSnap, Snapshot, TimerSnap};
 use gopark_trace::words::{Drive, GStatus, TimerKind};
 
-use super::{Locked, Setup, Sched};
+use super::{Locked, Sched, Setup};
 use crate::g::Gp;
 use crate::m::M;
 use crate::platform::Platform;
@@ -35,8 +37,9 @@ impl<Pl: Platform> Sched<Pl> {
         self.record(m0, None, &[locked.stamp()], &mut { events });
     }
 
-    /// The whole state. Only with every M at a gate.
-    pub(crate) fn snapshot(&self) -> Snapshot {
+    /// The whole state, and the numbers the next events of each structure will have, to put a live
+    /// trace in order from here on. Only with every M at a gate.
+    pub(crate) fn snapshot(&self) -> (Snapshot, Vec<(Structure, u64)>) {
         let locked = self.lock();
         let gs = |list: &[Gp]| -> Vec<GId> { list.iter().map(|g| g.gid()).collect() };
         let mut state = Snapshot {
@@ -84,12 +87,20 @@ impl<Pl: Platform> Sched<Pl> {
         }
         state.gs = self.alive_gs(&locked).map(g_snap).collect();
         state.gs.sort_by_key(|g| g.g);
-        state
+        drop(locked);
+        let mut things = self.things.lock();
+        things.retain(|thing| thing.strong_count() > 0);
+        let of_things = things.iter().filter_map(Weak::upgrade).map(|thing| thing.look(&mut state));
+        let mut numbers: Vec<_> = of_things.collect();
+        drop(things);
+        look_at_locks(&mut state);
+        // A timer gives two numbers: it is set, it fires.
+        numbers.extend(state.timers.iter().map(|t| (Structure::Obj(Obj::Timer(t.timer)), 1)));
+        numbers.extend(self.numbers());
+        (state, numbers)
     }
 
-    /// The numbers the next events of each structure will have, to put a live trace in order from
-    /// here on.
-    pub(crate) fn stamp_base(&self) -> Vec<(Structure, u64)> {
+    fn numbers(&self) -> Vec<(Structure, u64)> {
         let locked = self.lock();
         let mut base = vec![
             (Structure::Sched, u64::from(locked.events)),
@@ -100,9 +111,32 @@ impl<Pl: Platform> Sched<Pl> {
             base.push((Structure::Slot(p.id), u64::from(p.slot.changes())));
             base.push((Structure::Ring(p.id), u64::from(p.ring.taken())));
         }
-        base.extend(self.alive_gs(&locked).map(|g| (Structure::G(g.gid()), u64::from(g.events.get()))));
+        base.extend(
+            self.alive_gs(&locked).map(|g| (Structure::G(g.gid()), u64::from(g.events.get()))),
+        );
         base
     }
+}
+
+/// A lock may lie anywhere, so a snapshot knows it by those who wait for it, the longest first; who
+/// holds it is not known.
+fn look_at_locks(state: &mut Snapshot) {
+    let mut waiting: Vec<_> = state.gs.iter().filter(|g| g.status == GStatus::Waiting).collect();
+    waiting.sort_by_key(|g| g.since);
+    let mut locks: BTreeMap<LockId, Vec<GId>> = BTreeMap::new();
+    for g in waiting {
+        if let Some(Obj::Lock(lock)) = g.on {
+            locks.entry(lock).or_default().push(g.g);
+        }
+    }
+    let snaps = locks.into_iter().map(|(lock, waiters)| LockSnap {
+        lock,
+        name: None,
+        owner: None,
+        waiters,
+        starving: false,
+    });
+    state.locks = snaps.collect();
 }
 
 fn g_snap(g: Gp) -> GSnap {

@@ -108,7 +108,10 @@ impl<Pl: Platform> Sched<Pl> {
             }
         };
         emit!(
-            self, m, g.site.get(), [stamp_g(g)],
+            self,
+            m,
+            g.site.get(),
+            [stamp_g(g)],
             Event::StackBind { g: g.gid(), bytes: stack.size() as u64, fresh: !from_pool },
             Rule::StackAtFirstRun { pooled: from_pool }
         );
@@ -152,7 +155,10 @@ impl<Pl: Platform> Sched<Pl> {
     fn arm_sleep(&self, m: &'static M, p: &'static P, g: Gp, when: Nanos) {
         let id = TimerId(self.timer_ids.fetch_add(1, Ordering::Relaxed));
         emit!(
-            self, m, None, [stamp(Structure::Obj(Obj::Timer(id)), 0)],
+            self,
+            m,
+            None,
+            [stamp(Structure::Obj(Obj::Timer(id)), 0)],
             Event::TimerAdd { timer: id, p: p.id, when, kind: TimerKind::Sleep, g: Some(g.gid()) },
             Rule::TimerOnOwnHeap { p: p.id }
         );
@@ -186,7 +192,10 @@ impl<Pl: Platform> Sched<Pl> {
         let mut locked = self.lock();
         let global = locked.global.len();
         emit!(
-            self, m, site, [locked.stamp(), stamp_g(g)],
+            self,
+            m,
+            site,
+            [locked.stamp(), stamp_g(g)],
             Event::GoYield { g: g.gid(), kind: YieldKind::Gosched, to: Queue::Global },
             Rule::GoschedToGlobal { global }
         );
@@ -209,7 +218,12 @@ impl<Pl: Platform> Sched<Pl> {
             let to = if fits { Queue::Ring(p.id) } else { Queue::Hand };
             let event = Event::GoYield { g: g.gid(), kind: YieldKind::Handoff, to };
             let rule = Rule::HandoffToOwnRing { p: p.id };
-            self.record(m, site, numbers.as_slice().as_flattened(), &mut std::iter::once((event, Some(rule))));
+            self.record(
+                m,
+                site,
+                numbers.as_slice().as_flattened(),
+                &mut std::iter::once((event, Some(rule))),
+            );
         }
         if !fits {
             self.overflow(m, p, g, site);

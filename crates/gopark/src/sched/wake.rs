@@ -99,7 +99,12 @@ impl<Pl: Platform> Sched<Pl> {
         debug_assert!(put, "only thieves change the ring meanwhile, and they make room");
         if m.recording.get() {
             let event = Event::RingPut { p: p.id, gs: vec![g.gid()] };
-            self.record(m, site, numbers.as_slice().as_flattened(), &mut std::iter::once((event, None)));
+            self.record(
+                m,
+                site,
+                numbers.as_slice().as_flattened(),
+                &mut std::iter::once((event, None)),
+            );
         }
     }
 
@@ -188,13 +193,7 @@ impl<Pl: Platform> Sched<Pl> {
     }
 
     /// Gives an idle P to an M: the last parked, or a new one (`startm`).
-    fn start_m(
-        &self,
-        m: &'static M,
-        mut locked: Guard<'_, Locked>,
-        p: &'static P,
-        spinning: bool,
-    ) {
+    fn start_m(&self, m: &'static M, mut locked: Guard<'_, Locked>, p: &'static P, spinning: bool) {
         let idle = locked.idle_ms.len() as u32;
         let (next, new) = match locked.idle_ms.pop() {
             Some(next) => (next, false),
@@ -247,7 +246,10 @@ impl<Pl: Platform> Sched<Pl> {
         p.slice_start.set(self.pl.now());
         let number = p.next_event();
         emit!(
-            self, m, None, [stamp(Structure::P(p.id), number)],
+            self,
+            m,
+            None,
+            [stamp(Structure::P(p.id), number)],
             Event::PAcquire { p: p.id },
             Rule::PromisedP { p: p.id }
         );
@@ -262,14 +264,17 @@ impl<Pl: Platform> Sched<Pl> {
         self.idle_ps.store(locked.idle_ps.len() as u32, Ordering::SeqCst);
         // It comes after the thefts that emptied its queues.
         emit!(
-            self, m, None,
+            self,
+            m,
+            None,
             [
                 locked.stamp(),
                 stamp(Structure::P(p.id), number),
                 stamp_room(p),
                 Stamp::after(Structure::Slot(p.id), p.slot.changes().into()),
             ],
-            Event::PIdle { p: p.id }, rule
+            Event::PIdle { p: p.id },
+            rule
         );
     }
 
@@ -285,8 +290,12 @@ impl<Pl: Platform> Sched<Pl> {
         p.idle.store(false, Ordering::Relaxed);
         let number = p.next_event();
         emit!(
-            self, m, None, [locked.stamp(), stamp(Structure::P(p.id), number)],
-            Event::PGet { p: p.id }, rule
+            self,
+            m,
+            None,
+            [locked.stamp(), stamp(Structure::P(p.id), number)],
+            Event::PGet { p: p.id },
+            rule
         );
         Some(p)
     }
@@ -318,7 +327,10 @@ impl<Pl: Platform> Sched<Pl> {
         m.spinning.set(false);
         let change = self.spinning.stop();
         emit!(
-            self, m, None, [spin_stamp(change)],
+            self,
+            m,
+            None,
+            [spin_stamp(change)],
             Event::MSpin { m: m.id, on: false, spinning: change.count },
             rule(change.count)
         );
@@ -370,9 +382,12 @@ impl<Pl: Platform> Sched<Pl> {
                 Rule::StealTimers { victim: owner.id }
             };
             emit!(
-                self, m, None,
+                self,
+                m,
+                None,
                 [stamp(Structure::Obj(gopark_trace::Obj::Timer(timer.id)), 1)],
-                Event::TimerFire { timer: timer.id, owner: owner.id, late }, rule
+                Event::TimerFire { timer: timer.id, owner: owner.id, late },
+                rule
             );
             self.ready_on(m, timer.sleeper, None, None);
         }

@@ -8,6 +8,7 @@
 
 use std::cell::UnsafeCell;
 use std::fmt;
+use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 use std::panic::Location;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -277,8 +278,13 @@ impl GoMutex {
                 Rule::LockQueueBack { waiters: old >> WAITER_SHIFT }
             };
             if call.kernel.recording() {
-                let event = Event::LockQueue { lock: call.lock, mode: LockMode::Write, front, waited };
-                call.kernel.record(call.site, &[], &mut std::iter::once((event, Some(rule.clone()))));
+                let event =
+                    Event::LockQueue { lock: call.lock, mode: LockMode::Write, front, waited };
+                call.kernel.record(
+                    call.site,
+                    &[],
+                    &mut std::iter::once((event, Some(rule.clone()))),
+                );
             }
             let waiter = Waiter::new(call.kernel.current(), false);
             // SAFETY: this goroutine parks next and goes on only when it is off the list.
@@ -321,7 +327,8 @@ impl GoMutex {
         }
         let handed = change.before & STARVING != 0;
         if call.kernel.recording() && change.before == LOCKED {
-            let event = Event::LockPut { lock: call.lock, mode: LockMode::Write, woke: None, handed };
+            let event =
+                Event::LockPut { lock: call.lock, mode: LockMode::Write, woke: None, handed };
             call.emit(change.number, event, None);
             return false;
         }
@@ -333,8 +340,12 @@ impl GoMutex {
         loop {
             // Nobody waits, or somebody is awake or has the lock already: nobody to wake.
             if old >> WAITER_SHIFT == 0 || old & (LOCKED | WOKEN | STARVING) != 0 {
-                let event =
-                    Event::LockPut { lock: call.lock, mode: LockMode::Write, woke: None, handed: false };
+                let event = Event::LockPut {
+                    lock: call.lock,
+                    mode: LockMode::Write,
+                    woke: None,
+                    handed: false,
+                };
                 call.emit(number, event, None);
                 return false;
             }
@@ -366,7 +377,8 @@ impl GoMutex {
             Some(_) => Some(Rule::UnlockWakesFirst { waiters }),
             None => None,
         };
-        let event = Event::LockPut { lock: call.lock, mode: LockMode::Write, woke, handed: handoff };
+        let event =
+            Event::LockPut { lock: call.lock, mode: LockMode::Write, woke, handed: handoff };
         call.emit(number, event, rule);
         match next {
             Some((g, _)) => {
@@ -411,7 +423,11 @@ impl Call<'_> {
 
     fn emit(&self, number: u32, event: Event, rule: Option<Rule>) {
         if self.kernel.recording() {
-            self.kernel.record(self.site, &[self.stamp(number)], &mut std::iter::once((event, rule)));
+            self.kernel.record(
+                self.site,
+                &[self.stamp(number)],
+                &mut std::iter::once((event, rule)),
+            );
         }
     }
 
@@ -465,7 +481,7 @@ impl<T: ?Sized> Mutex<T> {
     #[track_caller]
     pub fn lock(&self) -> MutexGuard<'_, T> {
         self.raw.lock();
-        MutexGuard { mutex: self, site: Location::caller() }
+        MutexGuard { mutex: self, value: PhantomData, site: Location::caller() }
     }
 
     /// Locks if it is free.
@@ -474,7 +490,7 @@ impl<T: ?Sized> Mutex<T> {
     /// Outside a goroutine.
     #[track_caller]
     pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
-        self.raw.try_lock().then(|| MutexGuard { mutex: self, site: Location::caller() })
+        self.raw.try_lock().then(|| MutexGuard { mutex: self, value: PhantomData, site: Location::caller() })
     }
 }
 
@@ -492,6 +508,8 @@ impl<T: ?Sized> fmt::Debug for Mutex<T> {
 #[must_use = "the lock is released when this is dropped"]
 pub struct MutexGuard<'a, T: ?Sized> {
     mutex: &'a Mutex<T>,
+    /// It gives out `&mut T`: two threads may share it only if they may share a T.
+    value: PhantomData<&'a mut T>,
     site: &'static Location<'static>,
 }
 

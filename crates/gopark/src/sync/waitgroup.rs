@@ -1,19 +1,20 @@
 //! A counter to wait on (`sync/waitgroup.go`).
 
 use std::panic::Location;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use gopark_trace::event::Event;
 use gopark_trace::ids::{GId, Obj, SiteId, WgId};
 use gopark_trace::ring::Structure;
 use gopark_trace::rule::Rule;
+use gopark_trace::snapshot::{Snapshot, WgSnap};
 use gopark_trace::words::WaitReason;
 use lock_api::MutexGuard;
 
 use crate::current::kernel;
 use crate::go::{JoinHandle, go};
 use crate::ids::LazyId;
-use crate::kernel::{Commit, IdKind, Kernel, Park, stamp};
+use crate::kernel::{Commit, IdKind, Kernel, Look, Park, stamp};
 use crate::lock::{Guard, Lock};
 use crate::waitq::{WaitQueue, Waiter};
 
@@ -33,6 +34,19 @@ impl Default for Inner {
     fn default() -> Self {
         let state = State { counter: 0, waiters: WaitQueue::new(), events: 0 };
         Self { id: LazyId::new(), state: Lock::new(state) }
+    }
+}
+
+impl Look for Inner {
+    fn look(&self, snapshot: &mut Snapshot) -> (Structure, u64) {
+        let state = self.state.lock();
+        snapshot.wgs.push(WgSnap {
+            wg: WgId(self.id.known()),
+            name: None,
+            counter: state.counter,
+            waiters: state.waiters.gs().map(|g| g.gid()).collect(),
+        });
+        (Structure::Obj(Obj::Wg(WgId(self.id.known()))), state.events.into())
     }
 }
 
@@ -143,7 +157,12 @@ impl WaitGroup {
     }
 
     fn id(&self, kernel: &dyn Kernel) -> WgId {
-        WgId(self.inner.id.get(kernel, IdKind::Wg).0)
+        let (id, new) = self.inner.id.get(kernel, IdKind::Wg);
+        if new {
+            let inner: Weak<Inner> = Arc::downgrade(&self.inner);
+            kernel.register(inner);
+        }
+        WgId(id)
     }
 
     fn change(&self, kernel: &dyn Kernel, site: Option<SiteId>, delta: i64) {

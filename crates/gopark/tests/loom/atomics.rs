@@ -11,8 +11,8 @@
 
 use std::cell::Cell;
 
-pub(crate) use loom::sync::atomic::{AtomicU64, Ordering, fence};
 use loom::sync::Mutex;
+pub(crate) use loom::sync::atomic::{AtomicU64, Ordering, fence};
 use loom::thread::{self, Thread};
 
 loom::thread_local! {

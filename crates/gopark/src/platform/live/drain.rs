@@ -17,6 +17,8 @@ use crate::sink::Sink;
 
 /// How often the rings are read.
 const EVERY: Duration = Duration::from_millis(1);
+/// How often a world that is being stopped is looked at.
+const STAND: Duration = Duration::from_micros(100);
 /// How old an event must be before later ones may not come before it any more.
 const SETTLED: Nanos = Nanos(2_000_000);
 
@@ -57,18 +59,25 @@ impl Drain {
         let sched = ToThread(sched);
         let over = Arc::new(AtomicBool::new(false));
         let last = Arc::clone(&over);
-        let thread = std::thread::Builder::new().name("gopark-drain".to_owned()).spawn(move || {
-            let sched = sched;
-            // SAFETY: see ToThread.
-            let sched = unsafe { &*sched.0 };
-            let mut work =
-                Work { merger: Merger::new(), sink, conductor, out: Vec::new(), extra: 0, time: Nanos(0) };
-            while !last.load(Ordering::Acquire) {
-                std::thread::park_timeout(EVERY);
-                work.round(sched);
-            }
-            work.finish(sched)
-        })?;
+        let thread =
+            std::thread::Builder::new().name("gopark-drain".to_owned()).spawn(move || {
+                let sched = sched;
+                // SAFETY: see ToThread.
+                let sched = unsafe { &*sched.0 };
+                let mut work = Work {
+                    merger: Merger::new(),
+                    sink,
+                    conductor,
+                    out: Vec::new(),
+                    extra: 0,
+                    time: Nanos(0),
+                };
+                while !last.load(Ordering::Acquire) {
+                    std::thread::park_timeout(EVERY);
+                    work.round(sched);
+                }
+                work.finish(sched)
+            })?;
         Ok(Self { over, thread })
     }
 
@@ -137,12 +146,16 @@ impl Work {
     fn recover(&mut self, sched: &Sched<Live>) {
         let Some(conductor) = self.conductor.clone() else { return };
         conductor.freeze(true);
-        while !stands(sched, &conductor) && !sched.is_ending() {
-            std::thread::yield_now();
+        while !stands(sched, &conductor) {
+            if sched.is_ending() {
+                // It will never stand. What is left comes out by time.
+                conductor.freeze(false);
+                return;
+            }
+            std::thread::park_timeout(STAND);
         }
         self.read(sched);
-        let state = sched.snapshot();
-        let base = sched.stamp_base();
+        let (state, base) = sched.snapshot();
         self.merger.rebase(&base, sched.pl.now(), Box::new(state), &mut self.out);
         self.hand_on(sched);
         conductor.freeze(false);
@@ -180,4 +193,3 @@ impl Work {
 fn stands(sched: &Sched<Live>, conductor: &Conductor) -> bool {
     sched.busy_ms() == conductor.standing()
 }
-
