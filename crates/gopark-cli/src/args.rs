@@ -142,6 +142,24 @@ pub(crate) enum Command {
         #[arg(long)]
         plain: bool,
     },
+    /// Draw a moment of a recording
+    #[command(after_help = "Example: gopark export run.gopark --to svg --at 138 --size 120x40 > steal.svg")]
+    Export {
+        /// The recording
+        file: PathBuf,
+        /// As what
+        #[arg(long, value_enum, default_value_t = ExportAs::Text)]
+        to: ExportAs,
+        /// After this many events [default: all]
+        #[arg(long, value_name = "N")]
+        at: Option<u64>,
+        /// Columns and rows
+        #[arg(long, default_value = "120x40", value_name = "WxH", value_parser = parse_size)]
+        size: (u16, u16),
+        /// With the step after it this far on its way, 0 to 1
+        #[arg(long, value_name = "F", value_parser = parse_fraction)]
+        moving: Option<f32>,
+    },
     /// Check a recording against the rules of the scheduler
     #[command(
         after_help = "Exit codes: 0 every rule is kept, 1 findings, 2 the file can't be read."
@@ -174,6 +192,30 @@ pub(crate) enum Command {
     /// Run the program of a lesson by itself; the stage starts its programs this way
     #[command(hide = true)]
     Program(Program),
+}
+
+/// What a moment is drawn as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ExportAs {
+    /// Plain text
+    Text,
+    /// A picture
+    Svg,
+}
+
+/// The largest picture, in columns or rows.
+const LARGEST: u16 = 500;
+
+fn parse_size(text: &str) -> Result<(u16, u16), String> {
+    let wanted = "columns and rows, as 120x40";
+    let (columns, rows) = text.split_once('x').ok_or(wanted)?;
+    let number = |text: &str| text.parse().ok().filter(|n| (1..=LARGEST).contains(n));
+    number(columns).zip(number(rows)).ok_or_else(|| wanted.to_owned())
+}
+
+fn parse_fraction(text: &str) -> Result<f32, String> {
+    let fraction: Option<f32> = text.parse().ok().filter(|f| (0.0..=1.0).contains(f));
+    fraction.ok_or_else(|| "choose 0 to 1".to_owned())
 }
 
 /// A lesson on the stage.

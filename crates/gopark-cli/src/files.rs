@@ -81,6 +81,11 @@ pub(crate) fn open(path: &Path) -> Result<FromFile, Failed> {
     Reader::open(BufReader::new(file)).map_err(|e| named(&e))
 }
 
+/// What a recording is called on the stage.
+pub(crate) fn title(path: &Path) -> String {
+    path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
 /// What to say about a recording that ends early.
 pub(crate) fn early_end(end: Option<End>) -> Option<String> {
     match end {

@@ -2,12 +2,14 @@
 //!
 //! In reading order: `args` is what can be said; `stage` opens the stage on a terminal; `session`
 //! starts the programs it shows, each in a process of its own; `plain` tells a run as lines;
-//! `files` reads and writes recordings; `conformance` compares with real Go.
+//! `files` reads and writes recordings; `export` draws them; `conformance` compares with real Go.
 #![forbid(unsafe_code)]
 
 mod args;
 
 mod conformance;
+
+mod export;
 
 mod files;
 
@@ -59,6 +61,9 @@ fn dispatch(cli: Cli) -> Result<ExitCode, Failed> {
         Some(Command::List) => print(&list()),
         Some(Command::Replay { file, plain: true }) => plain::replay(&file),
         Some(Command::Replay { file, plain: false }) => stage::replay(&file, &cli.look),
+        Some(Command::Export { file, to, at, size, moving }) => {
+            export::export(&file, to, at, size, moving, &cli.look)
+        }
         Some(Command::Check { file }) => files::check(&file),
         Some(Command::Conformance { file }) => run_conformance(&file),
         Some(Command::Keys) => print(&gopark_tui::keymap::text()),

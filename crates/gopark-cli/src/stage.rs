@@ -104,6 +104,12 @@ pub(crate) fn replay(path: &Path, look: &Look) -> Result<ExitCode, Failed> {
     })
 }
 
+/// A recording as a run of the stage.
+pub(crate) fn recorded(id: u32, title: String, lesson: Option<gopark_tui::Lesson>) -> Run {
+    let (name, source) = (String::new(), Source::Recording);
+    Run { id, name, title, source, seed: None, lesson, tempo: None }
+}
+
 /// Starts what the stage asks for.
 struct Director {
     inputs: Sender<Input>,
@@ -184,7 +190,7 @@ fn open(
     let env = |name: &str| std::env::var(name).ok();
     let terminal = io::stdout().is_terminal() && io::stdin().is_terminal();
     detect::usable(terminal, env).map_err(Failed::new)?;
-    let theme = theme(look);
+    let theme = theme(look, true);
     term::restore_on_panic();
     let (inputs, receiver) = channel();
     let mut director =
@@ -242,13 +248,15 @@ fn number(signal: Signal) -> i32 {
     }
 }
 
-fn theme(look: &Look) -> Theme {
+/// The theme that is asked for; `ask` the terminal for its background, if it is to decide.
+pub(crate) fn theme(look: &Look, ask: bool) -> Theme {
     let env = |name: &str| std::env::var(name).ok();
     let palette = match look.theme {
         ThemeArg::Dark => Palette::Dark,
         ThemeArg::Light => Palette::Light,
         ThemeArg::Hc => Palette::HighContrast,
         ThemeArg::Mono => Palette::Mono,
+        ThemeArg::Auto if !ask => Palette::Dark,
         ThemeArg::Auto => match theme_mode(QueryOptions::default()) {
             Ok(ThemeMode::Light) => Palette::Light,
             // A terminal that does not answer is dark, as most are.

@@ -232,12 +232,14 @@ impl<T: Send + 'static> Chan<T> {
         }
         state.closed = true;
         let mut gs: Vec<Gp> = Vec::new();
+        // Values nobody will receive; dropping one may use this channel, so not under its lock.
+        let mut unsent: Vec<Slot<T>> = Vec::new();
         for queue in 0..2 {
             loop {
                 let State { recvq, sendq, .. } = &mut *state;
                 let list = if queue == 0 { recvq } else { sendq };
                 let Some(waiter) = list.pop_front() else { break };
-                waiter.slot.set(Slot::Closed);
+                unsent.push(waiter.slot.replace(Slot::Closed));
                 gs.push(waiter.g);
             }
         }
@@ -253,6 +255,7 @@ impl<T: Send + 'static> Chan<T> {
             call.emit(&mut state, event, None);
         }
         drop(state);
+        drop(unsent);
         let of = gs.len() as u32;
         for (i, g) in gs.into_iter().enumerate().rev() {
             let rule = Rule::CloseReadiesInReverse { place: i as u32 + 1, of };

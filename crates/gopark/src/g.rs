@@ -48,6 +48,8 @@ pub(crate) struct G {
     pub(crate) wait_on: Cell<Option<Obj>>,
     /// Since when it is in its status.
     pub(crate) since: Cell<Nanos>,
+    /// Whether its stack was shrunk since it last ran.
+    pub(crate) shrunk: Cell<bool>,
     /// Who made it.
     pub(crate) parent: Cell<Option<GId>>,
     /// Where it was made, for traces.
@@ -74,6 +76,7 @@ impl G {
             wait: Cell::new(None),
             wait_on: Cell::new(None),
             since: Cell::new(Nanos(0)),
+            shrunk: Cell::new(false),
             parent: Cell::new(None),
             site: Cell::new(None),
             name: Cell::new(None),

@@ -111,6 +111,11 @@ where
             }
         }
         finish(kernel, &task, result);
+        // If the handle is gone, the result is dropped here, and that is user code too.
+        if let Err(panicked) = catch_unwind(AssertUnwindSafe(|| drop(task))).map_err(Panicked) {
+            note_panic(kernel, &panicked);
+            end_by_panic(kernel, &panicked);
+        }
     })
 }
 

@@ -71,7 +71,15 @@ impl Common {
         let name = std::path::Path::new(&program).file_stem();
         let program = name.map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
         Self {
-            setup: Setup { procs, seed, recording: false, start_tick: 0, program, step },
+            setup: Setup {
+                procs,
+                seed,
+                recording: false,
+                start_tick: 0,
+                program,
+                step,
+                shrink_after: None,
+            },
             stack: StackConfig::default().default_size,
             sink: None,
             viewer: true,
@@ -254,8 +262,13 @@ pub struct Live {
 /// not bound to its thread are fine. The lab needs no such promise.
 pub unsafe fn live() -> Live {
     let procs = std::thread::available_parallelism().map_or(1, usize::from);
-    Live { common: Common::new(random_seed(), procs, Nanos(0)), ring_words: live::RING_WORDS }
+    let mut common = Common::new(random_seed(), procs, Nanos(0));
+    common.setup.shrink_after = Some(SHRINK_AFTER);
+    Live { common, ring_words: live::RING_WORDS }
 }
+
+/// After how long a parked goroutine gives back stack it does not use.
+const SHRINK_AFTER: Nanos = Nanos(1_000_000_000);
 
 fn random_seed() -> u64 {
     use std::hash::{BuildHasher, Hasher, RandomState};
@@ -309,6 +322,14 @@ impl Live {
     #[must_use]
     pub fn unwatched(mut self) -> Self {
         self.common.viewer = false;
+        self
+    }
+
+    /// After how long a parked goroutine gives back the pages of its stack that it does not use; one
+    /// second by default. It is done by threads that have nothing else to do.
+    #[must_use]
+    pub fn shrink_after(mut self, parked: Duration) -> Self {
+        self.common.setup.shrink_after = Some(parked.into());
         self
     }
 

@@ -5,6 +5,7 @@
 //! - [`wake`]: who is woken for it: `ready`, `wakep`, `startm`, `stopm`, the idle lists.
 //! - [`run`]: an M's life: `schedule`, `execute`, `park_m`, `goexit`.
 //! - [`spawn`]: `newproc`, goroutine ids and free lists.
+//! - [`shrink`]: what long-parked goroutines give back.
 //! - [`end`]: deadlock, panic, main's return; the report in Go's words.
 //! - [`calls`]: the runtime calls of goroutines: [`crate::kernel::Kernel`] for any platform.
 //! - [`look`]: the whole state as a snapshot, with the world stopped.
@@ -14,6 +15,7 @@ mod end;
 mod find;
 mod look;
 mod run;
+mod shrink;
 mod spawn;
 mod wake;
 
@@ -120,6 +122,10 @@ pub(crate) struct Sched<Pl: Platform> {
     seed: u64,
     /// Bytes of a default stack.
     stack_size: usize,
+    /// After how long a parked goroutine gives back what it does not use; none never does.
+    shrink_after: Option<Nanos>,
+    /// When stacks were last looked at.
+    shrunk_at: AtomicU64,
 }
 
 // SAFETY: `ms` grows only under the scheduler's lock; everything else is atomic, locked, or a P
@@ -143,6 +149,8 @@ pub(crate) struct Setup {
     pub(crate) program: String,
     /// What a scheduling step costs in the lab.
     pub(crate) step: Nanos,
+    /// After how long a parked goroutine gives back stack it does not use; none never does.
+    pub(crate) shrink_after: Option<Nanos>,
 }
 
 impl<Pl: Platform> Sched<Pl> {
@@ -155,6 +163,8 @@ impl<Pl: Platform> Sched<Pl> {
         Self {
             pl,
             stack_size: stacks.default_size(),
+            shrink_after: setup.shrink_after,
+            shrunk_at: AtomicU64::new(0),
             locked: Lock::new(Locked {
                 global: GList::new(),
                 idle_ms: Vec::with_capacity(64),

@@ -21,6 +21,10 @@ use vt100::{MouseProtocolMode, Parser, Screen};
 /// How long something may take that takes a moment on a machine with nothing else to do.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
+/// Keys.
+pub(crate) const LEFT: &str = "\x1b[D";
+pub(crate) const RIGHT: &str = "\x1b[C";
+
 /// Between these stands one frame.
 const BEGIN: &[u8] = b"\x1b[?2026h";
 const END: &[u8] = b"\x1b[?2026l";
@@ -115,16 +119,34 @@ impl Terminal {
         self.wait_for(expected, |screen| text(screen).contains(expected))
     }
 
-    /// Waits until the text of the screen is another; gives it.
-    #[track_caller]
-    pub(crate) fn wait_change(&self, from: &str) -> String {
-        self.wait_for("another screen", |screen| text(screen) != from)
-    }
-
     /// Waits until the screen shows exactly this text.
     #[track_caller]
     pub(crate) fn wait_same(&self, expected: &str) {
         self.wait_for(&format!("this screen\n{expected}"), |screen| text(screen) == expected);
+    }
+
+    /// Waits until this does not stand on the screen any more.
+    #[track_caller]
+    pub(crate) fn wait_gone(&self, unexpected: &str) {
+        let what = format!("no \"{unexpected}\"");
+        self.wait_for(&what, |screen| !text(screen).contains(unexpected));
+    }
+
+    /// Waits until these bytes were written.
+    #[track_caller]
+    pub(crate) fn wait_raw(&self, expected: &[u8]) {
+        let deadline = Instant::now() + PATIENCE;
+        let mut output = self.seen.lock();
+        while !output.raw.windows(expected.len()).any(|w| w == expected) {
+            let late = self.seen.news.wait_until(&mut output, deadline).timed_out();
+            assert!(!late && !output.closed, "{} is not written", expected.escape_ascii());
+        }
+    }
+
+    /// The text of the screen after the last whole frame.
+    #[track_caller]
+    pub(crate) fn now(&self) -> String {
+        self.wait_for("a whole frame", |_| true)
     }
 
     /// Presses keys.
@@ -141,11 +163,6 @@ impl Terminal {
 
     pub(crate) fn signal(&self, signal: Signal) {
         kill_process(self.pid, signal).expect("it can be sent a signal");
-    }
-
-    /// How many bytes were written so far.
-    pub(crate) fn bytes(&self) -> usize {
-        self.seen.lock().raw.len()
     }
 
     /// Every byte that was written so far.
@@ -291,6 +308,14 @@ pub(crate) fn text(screen: &Screen) -> String {
     let rows: Vec<String> =
         screen.rows(0, columns.get()).map(|row| row.trim_end().to_owned()).collect();
     rows.join("\n")
+}
+
+/// Where the playhead is and how much is known, from the bar: "12 / 307".
+pub(crate) fn position(screen: &str) -> (u64, u64) {
+    let words: Vec<&str> = screen.split_whitespace().collect();
+    let number = |word: &str| word.trim_end_matches(['…', '.']).parse().ok();
+    let place = words.windows(3).filter(|three| three[1] == "/");
+    place.filter_map(|three| Some((number(three[0])?, number(three[2])?))).last().unwrap_or((0, 0))
 }
 
 fn size(n: u16) -> NonZeroU16 {

@@ -43,13 +43,18 @@ fn right_side(stage: &Stage<'_>, area: Rect, pen: &mut Pen<'_>) -> u16 {
     start
 }
 
+/// A tempo in words; the one without limit has no number.
+fn tempo(factor: f32) -> String {
+    if factor.is_finite() { format!("x{factor}") } else { "at full speed".to_owned() }
+}
+
 /// What stands on the right, the most important first.
 fn parts(stage: &Stage<'_>) -> Vec<(String, Ink)> {
     let (world, play) = (stage.world, &stage.scene.play);
     let state = match (world.ended(), play.playing) {
         (Some((how, _)), _) => (ended(how).to_owned(), Ink::Waiting),
-        (None, true) => (format!("► PLAYING x{}", play.tempo), Ink::Strong),
-        (None, false) => (format!("|| PAUSED x{}", play.tempo), Ink::Strong),
+        (None, true) => (format!("► PLAYING {}", tempo(play.tempo)), Ink::Strong),
+        (None, false) => (format!("|| PAUSED {}", tempo(play.tempo)), Ink::Strong),
     };
     let threads = world.ms().iter().filter(|m| m.status != MStatus::Ended).count();
     let (ps, gs) = (stage.census.lanes.len(), stage.census.total);

@@ -6,6 +6,7 @@
 //! | `RUNNABLE` | whoever holds the queue place it is in; moving between queues hands it on |
 //! | `RUNNING` | the M that runs it |
 //! | `WAITING` | whoever takes it off the wait list, under that list's lock |
+//! | `WAITING` + `HELD` | whoever set `HELD`: it looks after the parked stack for a moment |
 //!
 //! **Park** (the parking side runs on its M's own stack, the goroutine already switched away from):
 //! 1. the goroutine puts itself on a wait list, holding the list's lock, and switches to its M;
@@ -21,7 +22,7 @@
 //! switch and step 2. The lock's release/acquire pair carries the saved stack pointer and the word.
 //! `tests/loom.rs` checks it, and that releasing the lock before the switch is caught.
 
-use crate::atomics::{AtomicU32, Ordering};
+use crate::atomics::{AtomicU32, Ordering, spin_hint};
 
 /// Just allocated.
 pub(crate) const IDLE: u32 = 0;
@@ -33,6 +34,8 @@ pub(crate) const RUNNING: u32 = 2;
 pub(crate) const WAITING: u32 = 4;
 /// Ended, or being set up.
 pub(crate) const DEAD: u32 = 6;
+/// Added to `WAITING`: somebody holds the goroutine still (Go's scan bit). A waker waits for it.
+pub(crate) const HELD: u32 = 0x1000;
 
 /// The status word of one goroutine; see the module for who may write it.
 #[derive(Debug)]
@@ -57,10 +60,30 @@ impl GWord {
     pub(crate) fn switch(&self, from: u32, to: u32) {
         // Acquire/Release although the queues and locks already order owners: a word that is
         // wrong must be seen as wrong here, on the machine where it went wrong.
-        let switched = self.0.compare_exchange(from, to, Ordering::AcqRel, Ordering::Relaxed);
-        if let Err(found) = switched {
-            bad_status(from, to, found);
+        loop {
+            let switched = self.0.compare_exchange(from, to, Ordering::AcqRel, Ordering::Relaxed);
+            match switched {
+                Ok(_) => return,
+                // Held for some microseconds only.
+                Err(found) if found == from | HELD => spin_hint(),
+                Err(found) => bad_status(from, to, found),
+            }
         }
+    }
+
+    /// Holds a parked goroutine still, if it is parked and nobody else does: until
+    /// [`GWord::let_go`] its fields belong to the caller.
+    pub(crate) fn hold(&self) -> bool {
+        // Acquire pairs with the Release of the switch to WAITING: the saved stack is seen.
+        let held =
+            self.0.compare_exchange(WAITING, WAITING | HELD, Ordering::AcqRel, Ordering::Relaxed);
+        held.is_ok()
+    }
+
+    /// Lets a held goroutine go.
+    pub(crate) fn let_go(&self) {
+        // Release pairs with the Acquire of the waker's switch.
+        self.0.store(WAITING, Ordering::Release);
     }
 }
 

@@ -107,6 +107,7 @@ impl<Pl: Platform> Sched<Pl> {
                     LastLook::Released => {}
                 }
             }
+            self.shrink_some(m);
             if self.poll_blocking(m, poll_until, was_spinning) {
                 continue;
             }

@@ -63,7 +63,7 @@ impl<Pl: Platform> Sched<Pl> {
             match self.first_run(m, p, g) {
                 Ok(new) => *fiber = Some(new),
                 Err(error) => {
-                    self.fatal(m, format!("gopark: no stack for a goroutine: {error}"));
+                    self.fatal(m, format!("gopark: no stack for a goroutine: {error}\n"));
                     return false;
                 }
             }
@@ -132,6 +132,7 @@ impl<Pl: Platform> Sched<Pl> {
     fn park_m(&self, m: &'static M, g: Gp, park: Park) {
         let p = m.p.get().expect("a goroutine parks with a P");
         g.wait.set(Some(park.why));
+        g.shrunk.set(false);
         g.wait_on.set(park.on);
         g.since.set(self.pl.now());
         g.word.switch(RUNNING, WAITING);

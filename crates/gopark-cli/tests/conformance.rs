@@ -1,0 +1,144 @@
+//! `gopark conformance` against orders that were recorded with real Go.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use flate2::Compression;
+use flate2::read::GzDecoder;
+use flate2::write::GzEncoder;
+use serde_json::Value;
+
+/// What gopark can do so far. A program that uses only these must run in Go's order.
+const KNOWN: [&str; 11] = [
+    "go", "yield", "sleep", "send", "recv", "close", "lock", "unlock", "wgadd", "wgdone", "wgwait",
+];
+
+fn golden() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/go-order.json.gz")
+}
+
+/// Every program of the file.
+fn programs() -> Vec<Value> {
+    let file = File::open(golden()).expect("the golden orders are there");
+    serde_json::from_reader(GzDecoder::new(file)).expect("a list of programs")
+}
+
+/// The operations that a program uses.
+fn operations(program: &Value) -> BTreeSet<&str> {
+    let bodies = program["bodies"].as_array().into_iter().flatten();
+    let ops = bodies.flat_map(|body| body.as_array().into_iter().flatten());
+    ops.filter_map(|op| op[0].as_str()).collect()
+}
+
+fn is_known(program: &Value) -> bool {
+    operations(program).iter().all(|op| KNOWN.contains(op))
+}
+
+fn name(program: &Value) -> String {
+    program["name"].as_str().expect("a program has a name").to_owned()
+}
+
+/// What the command prints and its exit code.
+fn conformance(file: &Path) -> (Vec<String>, Option<i32>) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_gopark"));
+    let output = command.arg("conformance").arg(file).output().expect("gopark starts");
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    let out = String::from_utf8(output.stdout).expect("UTF-8");
+    (out.lines().map(str::to_owned).collect(), output.status.code())
+}
+
+/// Writes programs into a file of their own.
+fn write(folder: &Path, programs: &[Value], zipped: bool) -> PathBuf {
+    let bytes = serde_json::to_vec(programs).expect("JSON");
+    let path = folder.join(if zipped { "some.json.gz" } else { "some.json" });
+    let mut file = File::create(&path).expect("a file");
+    if zipped {
+        let mut zip = GzEncoder::new(file, Compression::fast());
+        zip.write_all(&bytes).and_then(|()| zip.finish().map(drop)).expect("it is written");
+    } else {
+        file.write_all(&bytes).expect("it is written");
+    }
+    path
+}
+
+#[test]
+fn every_program_that_gopark_can_run_is_in_gos_order() {
+    let programs = programs();
+    assert_eq!(programs.len(), 229);
+    let expected: BTreeSet<String> = programs.iter().filter(|p| is_known(p)).map(name).collect();
+    assert_eq!(expected.len(), 27);
+
+    let (lines, code) = conformance(&golden());
+    let (last, others) = lines.split_last().expect("it prints something");
+    assert_eq!(last, "27 of 229 programs in Go's order");
+    assert_eq!(code, Some(1), "not all of them match");
+
+    // Each of the others has a line that says why; none of those that must match has one.
+    let named: BTreeSet<String> =
+        others.iter().filter_map(|line| Some(line.split_once(": ")?.0.to_owned())).collect();
+    let all: BTreeSet<String> = programs.iter().map(name).collect();
+    let matched: BTreeSet<String> = all.difference(&named).cloned().collect();
+    assert_eq!(matched, expected);
+    assert!(others.iter().all(|line| line.ends_with("is not there yet")), "{others:#?}");
+}
+
+#[test]
+fn a_file_of_what_gopark_can_run_matches_as_a_whole() {
+    let known: Vec<Value> = programs().into_iter().filter(is_known).collect();
+    let folder = tempfile::tempdir().expect("a folder");
+    for zipped in [true, false] {
+        let (lines, code) = conformance(&write(folder.path(), &known, zipped));
+        assert_eq!(lines, ["27 of 27 programs in Go's order"]);
+        assert_eq!(code, Some(0));
+    }
+}
+
+#[test]
+fn another_order_is_found_and_told() {
+    let mut known: Vec<Value> = programs().into_iter().filter(is_known).collect();
+    let program = known.iter_mut().find(|p| p["name"] == "yield_6").expect("it is one of them");
+    let order = program["order"].as_array_mut().expect("an order");
+    let at = order.len() / 2;
+    order.swap(at, at + 1);
+    let folder = tempfile::tempdir().expect("a folder");
+    let (lines, code) = conformance(&write(folder.path(), &known, true));
+    assert_eq!(lines.last().map(String::as_str), Some("26 of 27 programs in Go's order"));
+    assert_eq!(code, Some(1));
+    assert_eq!(lines[0].split(" of ").next(), Some(&*format!("yield_6: differs at step {at}")));
+}
+
+#[test]
+fn other_waits_at_the_end_are_found_and_told() {
+    let mut known: Vec<Value> = programs().into_iter().filter(is_known).collect();
+    let program = known.iter_mut().find(|p| p["name"] == "pingpong").expect("it is one of them");
+    program["final_waits"] = serde_json::json!(["chan receive"]);
+    let folder = tempfile::tempdir().expect("a folder");
+    let (lines, code) = conformance(&write(folder.path(), &known, true));
+    assert!(lines[0].starts_with("pingpong: differs at at the end Go has"), "{lines:?}");
+    assert_eq!(code, Some(1));
+}
+
+#[test]
+fn what_is_no_list_of_programs_is_told() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let cut = std::fs::read(golden()).expect("the golden orders are there")[..5000].to_vec();
+    let files: [(&str, &[u8], &str); 4] = [
+        ("words.json", b"no list", "not a list of programs"),
+        ("object.json", b"{}", "not a list of programs"),
+        ("fields.json", b"[{\"name\": \"x\"}]", "missing field"),
+        ("cut.json.gz", &cut, "incomplete"),
+    ];
+    for (name, bytes, why) in files {
+        let path = folder.path().join(name);
+        std::fs::write(&path, bytes).expect("a file");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_gopark"));
+        let output = command.arg("conformance").arg(&path).output().expect("gopark starts");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains(name) && said.contains(why), "{said}");
+        assert!(output.stdout.is_empty());
+    }
+}
