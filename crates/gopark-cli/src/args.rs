@@ -133,8 +133,10 @@ pub(crate) enum Command {
     /// Open a lesson on the stage
     Demo(Demo),
     /// List the lessons
+    #[command(after_help = "Example: gopark list")]
     List,
     /// Open a recording on the stage
+    #[command(after_help = "Example: gopark replay run.gopark")]
     Replay {
         /// The recording
         file: PathBuf,
@@ -143,7 +145,9 @@ pub(crate) enum Command {
         plain: bool,
     },
     /// Draw a moment of a recording
-    #[command(after_help = "Example: gopark export run.gopark --to svg --at 138 --size 120x40 > steal.svg")]
+    #[command(
+        after_help = "Example: gopark export run.gopark --to svg --at 138 --size 120x40 > steal.svg"
+    )]
     Export {
         /// The recording
         file: PathBuf,
@@ -162,7 +166,7 @@ pub(crate) enum Command {
     },
     /// Check a recording against the rules of the scheduler
     #[command(
-        after_help = "Exit codes: 0 every rule is kept, 1 findings, 2 the file can't be read."
+        after_help = "Exit codes: 0 every rule is kept, 1 findings, 2 the file can't be read to its end.\nExample: gopark check run.gopark"
     )]
     Check {
         /// The recording
@@ -177,6 +181,7 @@ pub(crate) enum Command {
         file: PathBuf,
     },
     /// List the keys of the stage
+    #[command(after_help = "Example: gopark keys")]
     Keys,
     /// Print completions for a shell
     #[command(

@@ -110,7 +110,7 @@ pub(crate) fn check(path: &Path) -> Result<ExitCode, Failed> {
                 history.push(record);
             }
             Err(error) => {
-                broken = Some(error);
+                broken = Some(error.to_string());
                 break;
             }
         }
@@ -126,9 +126,7 @@ pub(crate) fn check(path: &Path) -> Result<ExitCode, Failed> {
         findings += 1;
         out += &format!("{finding}\n");
     }
-    if let Some(text) = early_end(reader.end()) {
-        out += &format!("{text}\n");
-    }
+    broken = broken.or_else(|| early_end(reader.end()));
     out += &format!("{} events, {findings} findings\n", history.len());
     print(&out)?;
     if let Some(error) = broken {

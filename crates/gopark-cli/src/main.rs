@@ -125,7 +125,7 @@ fn run_conformance(file: &std::path::Path) -> Result<ExitCode, Failed> {
         match program.check() {
             conformance::Verdict::Match => matched += 1,
             conformance::Verdict::Differs(how) => {
-                out += &format!("{}: differs at {how}\n", program.name())
+                out += &format!("{}: differs: {how}\n", program.name())
             }
             conformance::Verdict::Unsupported(why) => {
                 out += &format!("{}: {why}\n", program.name())

@@ -65,6 +65,8 @@ impl Wire {
 pub(crate) struct Session {
     wire: Arc<Mutex<Wire>>,
     child: Arc<Mutex<Child>>,
+    /// Gone with the session, not with the thread that reads: nobody waits for that one at the end.
+    _home: Home,
 }
 
 impl Session {
@@ -87,10 +89,7 @@ impl Session {
         let gone = Arc::new(AtomicBool::new(false));
         let events = {
             let (wire, gone) = (Arc::clone(&wire), Arc::clone(&gone));
-            news.clone().spawn("events", move |news| {
-                read_events(&listener, &wire, &gone, news);
-                drop(home);
-            })?
+            news.clone().spawn("events", move |news| read_events(&listener, &wire, &gone, news))?
         };
         let ending = Arc::clone(&child);
         news.spawn("end", move |news| {
@@ -104,7 +103,7 @@ impl Session {
                 Err(error) => News::Failed(error.to_string()),
             });
         })?;
-        Ok(Self { wire, child })
+        Ok(Self { wire, child, _home: home })
     }
 
     /// Sends a command, at once or when the program has connected.

@@ -107,7 +107,7 @@ fn another_order_is_found_and_told() {
     let (lines, code) = conformance(&write(folder.path(), &known, true));
     assert_eq!(lines.last().map(String::as_str), Some("26 of 27 programs in Go's order"));
     assert_eq!(code, Some(1));
-    assert_eq!(lines[0].split(" of ").next(), Some(&*format!("yield_6: differs at step {at}")));
+    assert_eq!(lines[0].split(" of ").next(), Some(&*format!("yield_6: differs: step {at}")));
 }
 
 #[test]
@@ -117,7 +117,7 @@ fn other_waits_at_the_end_are_found_and_told() {
     program["final_waits"] = serde_json::json!(["chan receive"]);
     let folder = tempfile::tempdir().expect("a folder");
     let (lines, code) = conformance(&write(folder.path(), &known, true));
-    assert!(lines[0].starts_with("pingpong: differs at at the end Go has"), "{lines:?}");
+    assert!(lines[0].starts_with("pingpong: differs: at the end Go has"), "{lines:?}");
     assert_eq!(code, Some(1));
 }
 

@@ -40,6 +40,12 @@ pub(crate) fn in_lab() -> bool {
     m().is_some_and(|m| unsafe { m.as_ref() }.in_lab)
 }
 
+/// The kernel that runs the calling goroutine, if a goroutine calls.
+pub(crate) fn kernel_if_any<'a>() -> Option<&'a dyn Kernel> {
+    // SAFETY: as in `kernel`.
+    m().map(|m| unsafe { &*m.as_ref().kernel })
+}
+
 /// The kernel that runs the calling goroutine.
 ///
 /// # Panics

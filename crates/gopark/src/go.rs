@@ -11,7 +11,7 @@ use gopark_trace::rule::Rule;
 use gopark_trace::words::{EndKind, ExitKind, WaitReason};
 use lock_api::MutexGuard;
 
-use crate::current::kernel;
+use crate::current::{self, kernel};
 use crate::kernel::{Commit, Kernel, Park, Spawn, stamp_g};
 use crate::lock::Lock;
 use crate::waitq::{WaitQueue, Waiter};
@@ -83,13 +83,20 @@ struct Task<T> {
 struct TaskState<T> {
     result: Option<Result<T, Panicked>>,
     ended: bool,
+    /// The handle was dropped: nobody will take the result.
+    abandoned: bool,
     waiters: WaitQueue<()>,
 }
 
 impl<T> Task<T> {
     fn new() -> Self {
         Self {
-            state: Lock::new(TaskState { result: None, ended: false, waiters: WaitQueue::new() }),
+            state: Lock::new(TaskState {
+                result: None,
+                ended: false,
+                abandoned: false,
+                waiters: WaitQueue::new(),
+            }),
         }
     }
 }
@@ -106,9 +113,6 @@ where
         let kernel = kernel();
         if let Err(panicked) = &result {
             note_panic(kernel, panicked);
-            if Arc::strong_count(&task) == 1 {
-                end_by_panic(kernel, panicked);
-            }
         }
         finish(kernel, &task, result);
         // If the handle is gone, the result is dropped here, and that is user code too.
@@ -128,20 +132,28 @@ fn note_panic(kernel: &dyn Kernel, panicked: &Panicked) {
     }
 }
 
-/// Ends the run in Go's words, because nobody will take the panic.
+/// Ends the run in Go's words, because nobody will take the panic of the calling goroutine.
 fn end_by_panic(kernel: &dyn Kernel, panicked: &Panicked) {
     let g = kernel.current().gid();
-    let text = format!("panic: {}\n\ngoroutine {} [running]:\n", panicked.message(), g.0);
-    kernel.end(EndKind::Panic, text, Some(Rule::PanicEnds { g }));
+    kernel.end(EndKind::Panic, panic_text(panicked, g), Some(Rule::PanicEnds { g }));
 }
 
+fn panic_text(panicked: &Panicked, g: GId) -> String {
+    format!("panic: {}\n\ngoroutine {} [running]:\n", panicked.message(), g.0)
+}
+
+/// Leaves the result for whoever joins, or ends the run if it is a panic that nobody will take.
 fn finish<T>(kernel: &dyn Kernel, task: &Task<T>, result: Result<T, Panicked>) {
+    let g = kernel.current().gid();
     let mut state = task.state.lock();
+    let unwanted = result.as_ref().err().filter(|_| state.abandoned).map(|p| panic_text(p, g));
     state.result = Some(result);
     state.ended = true;
     let mut waiters = std::mem::replace(&mut state.waiters, WaitQueue::new());
     drop(state);
-    let g = kernel.current().gid();
+    if let Some(text) = unwanted {
+        kernel.end(EndKind::Panic, text, Some(Rule::PanicEnds { g }));
+    }
     while let Some(waiter) = waiters.pop_front() {
         kernel.ready(waiter.g, None, Some(Rule::JoinedEnded { g }));
     }
@@ -149,7 +161,7 @@ fn finish<T>(kernel: &dyn Kernel, task: &Task<T>, result: Result<T, Panicked>) {
 
 /// A goroutine that can be waited for.
 #[derive(Debug)]
-#[must_use = "dropping the handle is fine; say so with `let _ =` or `drop`"]
+#[must_use = "dropping the handle is fine; say so with `drop`"]
 pub struct JoinHandle<T> {
     task: Arc<Task<T>>,
     g: GId,
@@ -192,6 +204,22 @@ impl<T: Send + 'static> JoinHandle<T> {
             state = self.task.state.lock();
         }
         state.result.take().expect("an ended goroutine leaves its result, and a handle joins once")
+    }
+}
+
+impl<T> Drop for JoinHandle<T> {
+    /// From now on a panic of the goroutine ends the program, at once if it has panicked already.
+    fn drop(&mut self) {
+        // After the run nobody minds. A Drop never switches, so the caller goes on to its next call.
+        let Some(kernel) = current::kernel_if_any() else { return };
+        let mut state = self.task.state.lock();
+        state.abandoned = true;
+        let text = match &state.result {
+            Some(Err(panicked)) => panic_text(panicked, self.g),
+            _ => return,
+        };
+        drop(state);
+        kernel.fail(EndKind::Panic, text, Some(Rule::PanicEnds { g: self.g }));
     }
 }
 

@@ -136,6 +136,8 @@ pub(crate) trait Kernel: Send + Sync {
     fn spin(&self);
     /// Ends the run; does not return. *Switches.*
     fn end(&self, how: EndKind, text: String, rule: Option<Rule>);
+    /// As [`Kernel::end`], but returns: the caller goes on to its next gate.
+    fn fail(&self, how: EndKind, text: String, rule: Option<Rule>);
     /// How many Ps there are.
     fn procs(&self) -> usize;
     /// How many goroutines are alive.

@@ -217,6 +217,12 @@ impl<Pl: Platform> Sched<Pl> {
         &self.ps
     }
 
+    /// The time for what only viewers see; unread, it is [`Nanos::MAX`] and costs nothing.
+    #[inline]
+    fn time_seen(&self, m: &M) -> Nanos {
+        if m.recording.get() { self.pl.now() } else { Nanos::MAX }
+    }
+
     /// Takes the scheduler's lock. Never with another lock held.
     pub(crate) fn lock(&self) -> Guard<'_, Locked> {
         self.locked.lock()

@@ -1,11 +1,18 @@
 //! The lab: the same program with the same seed gives the same events, whatever else the process
 //! does; another seed gives another order.
 
+#[path = "support/child.rs"]
+mod child;
+#[path = "support/mixed.rs"]
+mod mixed;
+
 use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use child::{end_of, stderr};
 use gopark::sink::Memory;
 use gopark::sync::{Mutex, WaitGroup};
 use gopark::trace::record::Record;
@@ -13,83 +20,12 @@ use gopark::{
     Sender, chan, current_id, go, go_named, go_with_stack, lab, log, sleep, work, yield_now,
 };
 
-/// A small generator of its own: what a program does must not come from the scheduler under test.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % sides
-    }
-}
-
-/// What the goroutines of a program share.
-#[derive(Clone)]
-struct Shared {
-    values: Sender<u64>,
-    tight: Sender<u64>,
-    sum: Arc<Mutex<u64>>,
-    wg: WaitGroup,
-}
-
-/// One goroutine: some of everything, drawn from its own dice, and children of its own.
-fn body(shared: &Shared, mut dice: Dice, depth: u32) {
-    for _ in 0..dice.roll(12) {
-        match dice.roll(9) {
-            0 => shared.values.send(dice.roll(100)),
-            1 => shared.tight.send(dice.roll(100)),
-            2 => *shared.sum.lock() += 1,
-            3 => {
-                let mut held = shared.sum.lock();
-                yield_now();
-                *held += 1;
-                held.unlock();
-            }
-            4 => sleep(Duration::from_nanos(dice.roll(20_000))),
-            5 => work(Duration::from_nanos(dice.roll(20_000))),
-            6 if depth > 0 => spawn(shared, Dice(dice.roll(u64::from(u32::MAX))), depth - 1),
-            7 => drop(go(|| current_id()).join()),
-            _ => yield_now(),
-        }
-    }
-}
-
-fn spawn(shared: &Shared, dice: Dice, depth: u32) {
-    let copy = shared.clone();
-    shared.wg.add(1);
-    drop(go(move || {
-        body(&copy, dice, depth);
-        copy.wg.done();
-    }));
-}
-
-/// The program with this number: what it adds up does not depend on the order.
-fn program(number: u64) -> (u64, u64, u64) {
-    let (values, received) = chan(4);
-    let (tight, tightly) = chan(0);
-    let sum = Arc::new(Mutex::new(0));
-    let wg = WaitGroup::new();
-    let shared = Shared { values, tight, sum, wg };
-    let collect = |name, from: gopark::Receiver<u64>| go_named(name, move || from.iter().sum());
-    let (values, tights) = (collect("values", received), collect("tight", tightly));
-    let mut dice = Dice(number);
-    (0..4 + dice.roll(5)).for_each(|_| spawn(&shared, Dice(dice.roll(u64::from(u32::MAX))), 2));
-    shared.wg.wait();
-    shared.values.close();
-    shared.tight.close();
-    let sum = *shared.sum.lock();
-    (values.join().expect("no panic"), tights.join().expect("no panic"), sum)
-}
-
 type Told = ((u64, u64, u64), Vec<Record>);
 
 fn run(seed: u64, procs: usize, number: u64) -> Told {
     let memory = Memory::default();
-    let told = lab(seed)
-        .procs(procs)
-        .unwatched()
-        .record(memory.clone())
-        .run(move || program(number));
+    let told =
+        lab(seed).procs(procs).unwatched().record(memory.clone()).run(move || program(number));
     (told, memory.records())
 }
 
@@ -107,9 +43,22 @@ fn the_same_seed_gives_the_same_events() {
     for seed in 0..200 {
         let procs = [1, 2, 4, 7][seed as usize % 4];
         let (first, second) = (run(seed, procs, seed), run(seed, procs, seed));
-        assert!(first.1.len() > 100);
+        assert!(first.1.len() > 100, "program {seed} does nothing");
         assert_same(&first, &second, &format!("seed {seed}, {procs} Ps"));
     }
+}
+
+#[test]
+fn another_process_gives_the_same_events() {
+    let told = || {
+        let mut hash = DefaultHasher::new();
+        for seed in 0..10 {
+            format!("{:?}", run(seed, 4, seed).1).hash(&mut hash);
+        }
+        format!("{:x}", hash.finish())
+    };
+    let there = end_of("another_process_gives_the_same_events", || eprint!("{}", told()));
+    assert_eq!(stderr(&there), told());
 }
 
 #[test]
@@ -169,7 +118,10 @@ fn two_labs_on_two_threads_do_not_see_each_other() {
 #[test]
 fn a_lab_inside_a_goroutine_of_another_changes_neither() {
     /// Four goroutines, one of which runs something of its own in the middle.
-    fn outer(seed: u64, inside: impl FnOnce() -> Option<Told> + Send + 'static) -> (Option<Told>, Vec<Record>) {
+    fn outer(
+        seed: u64,
+        inside: impl FnOnce() -> Option<Told> + Send + 'static,
+    ) -> (Option<Told>, Vec<Record>) {
         let memory = Memory::default();
         let told = lab(seed).procs(2).unwatched().record(memory.clone()).run(move || {
             let wg = WaitGroup::new();

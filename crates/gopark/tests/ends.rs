@@ -14,17 +14,20 @@ use drives::{both_drives, live};
 use gopark::sync::{Mutex, WaitGroup};
 use gopark::trace::words::EndKind;
 use gopark::{
-    Failure, chan, current_id, go, go_named, go_with_stack, lab, num_goroutine, park_forever, sleep,
-    yield_now,
+    Failure, chan, current_id, go, go_named, go_with_stack, lab, num_goroutine, park_forever,
+    sleep, yield_now,
 };
 
 // ---- main returns ----
 
 #[test]
 fn a_run_gives_what_main_returns() {
-    both_drives(|| vec!["what", "main", "returns"].join(" "), |got| {
-        assert_eq!(got.as_deref(), Ok("what main returns"));
-    });
+    both_drives(
+        || vec!["what", "main", "returns"].join(" "),
+        |got| {
+            assert_eq!(got.as_deref(), Ok("what main returns"));
+        },
+    );
 }
 
 #[test]
@@ -173,11 +176,14 @@ fn some_that_sleep_for_ever_are_no_deadlock() {
 
 #[test]
 fn a_panic_in_main_ends_the_run_in_gos_words() {
-    both_drives(|| -> () { panic!("boom {}", 7) }, |got| {
-        let failure = got.expect_err("it panicked");
-        assert_eq!(failure.kind, EndKind::Panic);
-        assert_eq!(failure.text, "panic: boom 7\n\ngoroutine 1 [running]:\n");
-    });
+    both_drives(
+        || -> () { panic!("boom {}", 7) },
+        |got| {
+            let failure = got.expect_err("it panicked");
+            assert_eq!(failure.kind, EndKind::Panic);
+            assert_eq!(failure.text, "panic: boom 7\n\ngoroutine 1 [running]:\n");
+        },
+    );
 }
 
 #[test]
@@ -364,13 +370,17 @@ fn go_with_stack_gives_room() {
 
 #[test]
 fn a_stack_that_cannot_be_had_is_a_fatal_error() {
-    both_drives(|| drop(go_with_stack(usize::MAX, || ()).join()), |got| {
-        let failure = got.expect_err("no stack is that large");
-        assert_eq!(failure.kind, EndKind::Fatal);
-        let said = "gopark: no stack for a goroutine: a stack of 18446744073709551615 bytes can't";
-        assert!(failure.text.starts_with(said), "{failure}");
-        assert!(failure.text.ends_with('\n'), "it is printed as it is: {failure:?}");
-    });
+    both_drives(
+        || drop(go_with_stack(usize::MAX, || ()).join()),
+        |got| {
+            let failure = got.expect_err("no stack is that large");
+            assert_eq!(failure.kind, EndKind::Fatal);
+            let said =
+                "gopark: no stack for a goroutine: a stack of 18446744073709551615 bytes can't";
+            assert!(failure.text.starts_with(said), "{failure}");
+            assert!(failure.text.ends_with('\n'), "it is printed as it is: {failure:?}");
+        },
+    );
 }
 
 // ---- set-up ----

@@ -99,7 +99,8 @@ fn events<R: FnMut()>(
 ) -> Vec<&'static str> {
     let memory = Memory::default();
     lab(seed).procs(procs).record(memory.clone()).run(move || measured(set_up));
-    let is_log = |event: &Event, said: &str| matches!(event, Event::UserLog { text } if text == said);
+    let is_log =
+        |event: &Event, said: &str| matches!(event, Event::UserLog { text } if text == said);
     memory
         .records()
         .into_iter()
@@ -153,7 +154,13 @@ fn crew(n: usize, job: fn()) -> (Sender<()>, Receiver<()>) {
 #[test]
 fn yields_allocate_nothing() {
     let set_up = || {
-        (0..10).for_each(|_| drop(go(|| loop { yield_now() })));
+        (0..10).for_each(|_| {
+            drop(go(|| {
+                loop {
+                    yield_now()
+                }
+            }))
+        });
         || (0..20).for_each(|_| yield_now())
     };
     allocates_nothing(1, &["GoYield", "GlobalGet"], set_up);

@@ -265,6 +265,7 @@ impl App {
     fn seek_next_chapter(&mut self) {
         if let Some(begin) = self.track.next_chapter(self.head.at) {
             self.program.goal = None;
+            self.notice = None;
             self.jump(begin.at);
         } else if !self.track.has_more_chapters() {
             self.program.goal = None;

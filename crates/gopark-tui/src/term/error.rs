@@ -5,7 +5,7 @@ use std::{fmt, io};
 /// Why the terminal cannot be used, or not any more.
 #[derive(Debug)]
 pub enum TermError {
-    /// Standard output is a file or a pipe.
+    /// Standard input or output is a file or a pipe.
     NotATerminal,
     /// A terminal that cannot move its cursor.
     Dumb,
@@ -23,7 +23,7 @@ impl fmt::Display for TermError {
         let instead = "--plain tells the run as lines of text";
         match self {
             Self::NotATerminal => {
-                write!(f, "the stage needs a terminal, and standard output is none; {instead}")
+                write!(f, "the stage needs a terminal for its keys and its screen; {instead}")
             }
             Self::Dumb => {
                 write!(f, "the stage needs a terminal that can move its cursor; {instead}")

@@ -149,8 +149,12 @@ impl<Pl: Platform> Kernel for Sched<Pl> {
     }
 
     fn end(&self, how: EndKind, text: String, rule: Option<Rule>) {
-        self.finish(self.m(), Ended { how, text, rule });
+        self.fail(how, text, rule);
         self.never_go_on();
+    }
+
+    fn fail(&self, how: EndKind, text: String, rule: Option<Rule>) {
+        self.finish(self.m(), Ended { how, text, rule });
     }
 
     fn procs(&self) -> usize {

@@ -44,10 +44,10 @@ impl<Pl: Platform> Sched<Pl> {
         let inherits = matches!(found.from, Queue::Slot(_));
         if !inherits {
             p.tick.store(p.tick().wrapping_add(1), Ordering::Relaxed);
-            p.slice_start.set(self.pl.now());
+            p.slice_start.set(self.time_seen(m));
         }
         g.word.switch(RUNNABLE, RUNNING);
-        g.since.set(self.pl.now());
+        g.since.set(self.time_seen(m));
         m.curg.set(Some(g));
         if m.recording.get() {
             let mut stamps = vec![stamp_g(g)];
@@ -134,7 +134,7 @@ impl<Pl: Platform> Sched<Pl> {
         g.wait.set(Some(park.why));
         g.shrunk.set(false);
         g.wait_on.set(park.on);
-        g.since.set(self.pl.now());
+        g.since.set(self.time_seen(m));
         g.word.switch(RUNNING, WAITING);
         if m.recording.get() {
             let mut stamps = vec![stamp_g(g)];
@@ -189,7 +189,7 @@ impl<Pl: Platform> Sched<Pl> {
     /// Gosched: to the tail of the global queue (`goschedImpl`).
     fn gosched_m(&self, m: &'static M, g: Gp, site: Option<gopark_trace::SiteId>) {
         g.word.switch(RUNNING, RUNNABLE);
-        g.since.set(self.pl.now());
+        g.since.set(self.time_seen(m));
         let mut locked = self.lock();
         let global = locked.global.len();
         emit!(
@@ -211,7 +211,7 @@ impl<Pl: Platform> Sched<Pl> {
     fn goyield_m(&self, m: &'static M, g: Gp, site: Option<gopark_trace::SiteId>) {
         let p = m.p.get().expect("a goroutine yields with a P");
         g.word.switch(RUNNING, RUNNABLE);
-        g.since.set(self.pl.now());
+        g.since.set(self.time_seen(m));
         m.curg.set(None);
         let numbers = m.recording.get().then(|| [stamp_g(g), stamp_room(p)]);
         let fits = p.ring.push(g);

@@ -43,6 +43,10 @@ impl<Pl: Platform> Sched<Pl> {
         if !g.word.hold() {
             return false;
         }
+        if g.since.get() == Nanos::MAX {
+            // Nobody looked at the clock when it parked: it counts from now.
+            g.since.set(now);
+        }
         let parked = now.minus(g.since.get());
         let due = parked >= after && !g.shrunk.get();
         let freed = if due { give_back(g) } else { 0 };

@@ -40,7 +40,7 @@ impl<Pl: Platform> Sched<Pl> {
         g.entry.set(Some(spawn.entry));
         g.stack_size.set(spawn.stack_size);
         g.exit.set(ExitKind::Returned);
-        g.since.set(self.pl.now());
+        g.since.set(self.time_seen(m));
         let named = spawn.name.clone();
         g.name.set(spawn.name.map(String::into_boxed_str));
         self.made.fetch_add(1, Ordering::Relaxed);

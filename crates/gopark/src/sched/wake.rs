@@ -243,7 +243,7 @@ impl<Pl: Platform> Sched<Pl> {
     /// Takes a P that nobody else has (`acquirep`).
     pub(super) fn acquire_p(&self, m: &M, p: &'static P) {
         m.p.set(Some(p));
-        p.slice_start.set(self.pl.now());
+        p.slice_start.set(self.time_seen(m));
         let number = p.next_event();
         emit!(
             self,
@@ -362,8 +362,10 @@ impl<Pl: Platform> Sched<Pl> {
     /// when the next is due, and whether any ran.
     pub(super) fn run_timers(&self, m: &'static M, owner: &'static P) -> (Option<Nanos>, bool) {
         let next = self.timers_min(owner);
+        // Without timers the clock, which is the dearest thing here, is not read.
+        let Some(when) = next else { return (None, false) };
         let now = self.pl.now();
-        if next.is_none_or(|when| when > now) {
+        if when > now {
             return (next, false);
         }
         let mut ran = false;

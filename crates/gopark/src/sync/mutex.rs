@@ -490,7 +490,11 @@ impl<T: ?Sized> Mutex<T> {
     /// Outside a goroutine.
     #[track_caller]
     pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
-        self.raw.try_lock().then(|| MutexGuard { mutex: self, value: PhantomData, site: Location::caller() })
+        self.raw.try_lock().then(|| MutexGuard {
+            mutex: self,
+            value: PhantomData,
+            site: Location::caller(),
+        })
     }
 }
 
