@@ -51,3 +51,9 @@ accept:
 # What CI runs
 ci:
     .ci/run
+
+# The pictures in assets/, made by gopark itself
+pictures:
+    cargo run --release -- demo stealing --plain --record target/pictures.gopark > /dev/null
+    cargo run --release -- export target/pictures.gopark --to svg --charset unicode --at 178 --size 120x40 --moving 0.4 > assets/stage-120x40.svg
+    cargo run --release -- export target/pictures.gopark --to svg --charset unicode --at 139 --size 80x24 > assets/stage-80x24.svg

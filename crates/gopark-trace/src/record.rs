@@ -55,12 +55,16 @@ pub struct Record {
 }
 
 impl Record {
-    /// True for an event after which another goroutine runs, or an M starts, parks or moves a P:
-    /// what one step of the stage goes to.
+    /// True for an event that decides what runs next, where and by whom: a goroutine is placed in
+    /// a queue, starts or gives way, an M starts or parks, work or a P changes hands. What one step
+    /// of the stage goes to.
     pub fn is_decision(&self) -> bool {
         matches!(
             self.event,
-            Event::GoStart { .. }
+            // Main is there from the beginning.
+            Event::GoCreate { parent: Some(_), .. }
+                | Event::GoReady { .. }
+                | Event::GoStart { .. }
                 | Event::GoPark { .. }
                 | Event::GoYield { .. }
                 | Event::GoPreempt { .. }

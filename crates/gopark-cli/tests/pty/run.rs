@@ -13,18 +13,13 @@ fn the_menu_opens_a_lesson() {
     let stage = terminal.wait_text("1/5 One P, one goroutine");
     assert!(stage.contains("PAUSED"), "{stage}");
     terminal.press("l");
-    terminal.wait_same(&menu_with_a_run(&terminal.wait_text("in your hands")));
+    let menu = terminal.wait_text("in your hands");
+    assert!(menu.contains("stealing  One P is flooded"), "{menu}");
     terminal.press("\x1b");
     terminal.wait_same(&stage);
     terminal.press("q");
     assert_eq!(terminal.wait_end().exit_code(), 0);
     terminal.assert_given_back();
-}
-
-/// The menu names the lessons, whatever lies below it.
-fn menu_with_a_run(screen: &str) -> String {
-    assert!(screen.contains("stealing  One P is flooded"), "{screen}");
-    screen.to_owned()
 }
 
 #[test]
@@ -36,7 +31,8 @@ fn a_live_run_goes_to_its_end_and_says_so() {
     terminal.wait_text("20 goroutines counted 210");
     terminal.press("\x1b");
     // All of it stays to be looked at.
-    let known = position(&terminal.wait_text("ENDED")).1;
+    terminal.wait_gone("20 goroutines counted 210");
+    let known = position(&terminal.now()).1;
     terminal.press("\x1b[H");
     let home = terminal.wait_for("the beginning", |screen| position(&text(screen)).0 < known / 2);
     assert_eq!(position(&home).1, known);
