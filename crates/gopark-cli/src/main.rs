@@ -44,7 +44,12 @@ impl Failed {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    match dispatch(cli) {
+    let done = if stdout_is_closed() {
+        Err(Failed::new("standard output is closed; there is nowhere to write to"))
+    } else {
+        dispatch(cli)
+    };
+    match done {
         Ok(code) => code,
         Err(Failed(why)) => {
             // With stderr closed there is nobody left to tell.
@@ -52,6 +57,16 @@ fn main() -> ExitCode {
             ExitCode::from(BAD)
         }
     }
+}
+
+/// Whether the command was started with its standard output closed (`>&-`). The standard library
+/// opens `/dev/null` in its place before main, for reading and writing, which no shell does.
+fn stdout_is_closed() -> bool {
+    let stdout = rustix::stdio::stdout();
+    let is_null = rustix::fs::stat("/dev/null")
+        .and_then(|null| rustix::fs::fstat(stdout).map(|out| out.st_rdev == null.st_rdev));
+    let flags = rustix::fs::fcntl_getfl(stdout);
+    is_null == Ok(true) && flags.is_ok_and(|flags| flags.contains(rustix::fs::OFlags::RDWR))
 }
 
 fn dispatch(cli: Cli) -> Result<ExitCode, Failed> {

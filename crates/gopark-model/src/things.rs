@@ -5,6 +5,8 @@ use std::collections::VecDeque;
 use gopark_trace::ids::{ChanId, GId, LockId, MId, Nanos, Obj, PId, SiteId, TimerId, WgId};
 use gopark_trace::words::{GStatus, TimerKind, WaitReason};
 
+use crate::pages::Heap;
+
 /// What a P does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum PStatus {
@@ -223,5 +225,45 @@ impl Counts {
             GStatus::Held => &mut self.held,
             GStatus::Dead => &mut self.ended,
         }
+    }
+}
+
+/// What a text takes.
+fn text(text: &Option<String>) -> usize {
+    text.as_ref().map_or(0, String::len)
+}
+
+/// What a queue takes.
+fn queue(queue: &VecDeque<GId>) -> usize {
+    queue.len() * size_of::<GId>()
+}
+
+impl Heap for Goroutine {
+    fn heap(&self) -> usize {
+        text(&self.name)
+    }
+}
+
+impl Heap for Channel {
+    fn heap(&self) -> usize {
+        text(&self.name) + queue(&self.recvq) + queue(&self.sendq)
+    }
+}
+
+impl Heap for Lock {
+    fn heap(&self) -> usize {
+        text(&self.name) + queue(&self.waiters)
+    }
+}
+
+impl Heap for WaitGroup {
+    fn heap(&self) -> usize {
+        text(&self.name) + queue(&self.waiters)
+    }
+}
+
+impl Heap for Timer {
+    fn heap(&self) -> usize {
+        0
     }
 }

@@ -18,7 +18,7 @@ use gopark_trace::ids::{ChanId, GId, LockId, MId, Nanos, Obj, PId, SiteId, Timer
 use gopark_trace::record::Record;
 use gopark_trace::words::{Drive, EndKind, GStatus, Queue};
 
-use crate::pages::Pages;
+use crate::pages::{Pages, Sorted};
 use crate::things::{
     Channel, Counts, Goroutine, Lock, MStatus, Machine, PStatus, Place, Processor, Timer, WaitGroup,
 };
@@ -65,10 +65,11 @@ pub struct World {
     chans: Pages<Channel>,
     locks: Pages<Lock>,
     wgs: Pages<WaitGroup>,
-    timers: BTreeMap<TimerId, Timer>,
-    due: BTreeSet<(Nanos, TimerId)>,
-    names: BTreeMap<Obj, Arc<str>>,
-    sites: BTreeMap<SiteId, (Arc<str>, u32)>,
+    timers: Pages<Timer>,
+    due: Sorted<(Nanos, TimerId)>,
+    /// Names of what has no entry here: Conds, descriptors and the like.
+    names: Arc<BTreeMap<Obj, Arc<str>>>,
+    sites: Arc<BTreeMap<SiteId, (Arc<str>, u32)>>,
     counts: Counts,
     /// The next park of these goroutines goes to the front of its queue.
     front: BTreeSet<GId>,
@@ -103,10 +104,10 @@ impl World {
             chans: Pages::default(),
             locks: Pages::default(),
             wgs: Pages::default(),
-            timers: BTreeMap::new(),
-            due: BTreeSet::new(),
-            names: BTreeMap::new(),
-            sites: BTreeMap::new(),
+            timers: Pages::default(),
+            due: Sorted::default(),
+            names: Arc::default(),
+            sites: Arc::default(),
             counts: Counts::default(),
             front: BTreeSet::new(),
         }
@@ -241,7 +242,7 @@ impl World {
 
     /// The timers that are set, the first due first.
     pub fn timers(&self) -> impl Iterator<Item = &Timer> {
-        self.due.iter().filter_map(|(_, id)| self.timers.get(id))
+        self.due.iter().filter_map(|(_, id)| self.timers.get(id.0))
     }
 
     /// The file and line of a site.
@@ -253,6 +254,9 @@ impl World {
     pub fn name_of(&self, obj: Obj) -> Option<&str> {
         match obj {
             Obj::Go(g) => self.g(g)?.name.as_deref(),
+            Obj::Chan(id) => self.chan(id)?.name.as_deref(),
+            Obj::Lock(id) => self.lock(id)?.name.as_deref(),
+            Obj::Wg(id) => self.wg(id)?.name.as_deref(),
             obj => self.names.get(&obj).map(|name| &**name),
         }
     }
@@ -265,9 +269,23 @@ impl World {
     /// About how many bytes a copy of this world takes by itself.
     pub fn copy_bytes(&self) -> usize {
         let queues: usize = self.ps.iter().map(|p| 128 + p.ring.len() * 8).sum();
-        let lists = self.global.len() * 8 + self.timers.len() * 96 + self.ms.len() * 96;
+        let lists = self.global.len() * 8 + self.ms.len() * 96 + self.due.copy_bytes();
         let pages = self.gs.copy_bytes() + self.chans.copy_bytes() + self.locks.copy_bytes();
-        512 + queues + lists + pages + self.wgs.copy_bytes() + self.sites.len() * 64
+        512 + queues + lists + pages + self.wgs.copy_bytes() + self.timers.copy_bytes()
+    }
+
+    /// About how many bytes it takes if it shares nothing.
+    pub(crate) fn whole_bytes(&self) -> usize {
+        let waits = self.chans.whole_bytes() + self.locks.whole_bytes() + self.wgs.whole_bytes();
+        let timers = self.timers.whole_bytes() + self.due.whole_bytes();
+        self.copy_bytes() + self.gs.whole_bytes() + waits + timers
+    }
+
+    /// The bytes that changes since the last call left to the copies of this world.
+    pub(crate) fn take_copied(&mut self) -> usize {
+        let waits =
+            self.chans.take_copied() + self.locks.take_copied() + self.wgs.take_copied();
+        self.gs.take_copied() + waits + self.timers.take_copied() + self.due.take_copied()
     }
 
     /// Whether every goroutine is where the queues say, once. For tests.

@@ -8,17 +8,14 @@ mod mixed;
 
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
 
 use child::{end_of, stderr};
 use gopark::sink::Memory;
-use gopark::sync::{Mutex, WaitGroup};
+use gopark::sync::WaitGroup;
 use gopark::trace::record::Record;
-use gopark::{
-    Sender, chan, current_id, go, go_named, go_with_stack, lab, log, sleep, work, yield_now,
-};
+use gopark::{current_id, go_with_stack, lab, log, yield_now};
+use mixed::program;
 
 type Told = ((u64, u64, u64), Vec<Record>);
 

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::terminal::{RIGHT, gopark, position, stealing, text};
+use crate::output::{position, text};
+use crate::terminal::{RIGHT, gopark, stealing};
 
 /// What is written of colours in these bytes: each parameter of SGR that sets one.
 fn colours(bytes: &[u8]) -> Vec<String> {

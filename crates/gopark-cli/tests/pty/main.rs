@@ -2,6 +2,8 @@
 
 mod terminal;
 
+mod output;
+
 mod stage;
 
 mod run;

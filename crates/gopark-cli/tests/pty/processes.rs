@@ -7,7 +7,8 @@ use std::os::fd::OwnedFd;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
 
-use crate::terminal::{LEFT, PATIENCE, RIGHT, Terminal, position, stealing, text};
+use crate::output::{position, text};
+use crate::terminal::{LEFT, PATIENCE, RIGHT, Terminal, stealing};
 
 /// The processes that this one has started.
 fn children_of(parent: Pid) -> Vec<Pid> {

@@ -2,7 +2,8 @@
 
 use std::process::Command;
 
-use crate::terminal::{RIGHT, gopark, position, text};
+use crate::output::{position, text};
+use crate::terminal::{RIGHT, gopark};
 
 #[test]
 fn the_menu_opens_a_lesson() {

@@ -1,6 +1,7 @@
 //! The stage at rest and under the keys: it starts in every size, and each key does what it says.
 
-use crate::terminal::{LEFT, RIGHT, Terminal, gopark, position, stealing, text};
+use crate::output::{position, text};
+use crate::terminal::{LEFT, RIGHT, Terminal, gopark, stealing};
 
 /// The screen without its two last rows, which also tell how much of the future is known.
 fn above_the_bar(screen: &str) -> String {

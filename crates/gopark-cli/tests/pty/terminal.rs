@@ -5,18 +5,18 @@
 //! sleeps: [`Terminal::wait_for`] goes on as soon as the screen is as it should be, and fails with
 //! the screen after [`PATIENCE`]. A screen is looked at only between two frames, never inside one.
 
-use std::io::{Read, Write};
-use std::num::NonZeroU16;
+use std::io::Write;
 use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use parking_lot::{Condvar, Mutex, MutexGuard};
 use portable_pty::{Child, CommandBuilder, ExitStatus, MasterPty, PtySize, native_pty_system};
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 use tempfile::TempDir;
-use vt100::{MouseProtocolMode, Parser, Screen};
+use vt100::{MouseProtocolMode, Screen};
+
+use crate::output::{Modes, Seen, size, text};
 
 /// How long something may take that takes a moment on a machine with nothing else to do.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
@@ -24,10 +24,6 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 /// Keys.
 pub(crate) const LEFT: &str = "\x1b[D";
 pub(crate) const RIGHT: &str = "\x1b[C";
-
-/// Between these stands one frame.
-const BEGIN: &[u8] = b"\x1b[?2026h";
-const END: &[u8] = b"\x1b[?2026l";
 
 /// The command as it is to be started.
 pub(crate) struct Setup {
@@ -232,94 +228,6 @@ impl Drop for Terminal {
             let _ = self.child.wait();
         }
     }
-}
-
-/// What the command has written, and whoever waits for it.
-struct Seen {
-    output: Mutex<Output>,
-    news: Condvar,
-}
-
-struct Output {
-    parser: Parser,
-    raw: Vec<u8>,
-    /// A frame has begun and not ended.
-    in_frame: bool,
-    /// Nothing will follow.
-    closed: bool,
-}
-
-impl Seen {
-    fn new(columns: u16, rows: u16) -> Self {
-        let parser = Parser::new(size(rows), size(columns), 0);
-        let output = Output { parser, raw: Vec::new(), in_frame: false, closed: false };
-        Self { output: Mutex::new(output), news: Condvar::new() }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Output> {
-        self.output.lock()
-    }
-
-    fn read_all(&self, mut out: Box<dyn Read + Send>) {
-        let mut part = [0; 4096];
-        // When the last process that has the terminal open is gone, reading fails.
-        while let Ok(n @ 1..) = out.read(&mut part) {
-            self.lock().take(&part[..n]);
-            self.news.notify_all();
-        }
-        self.lock().closed = true;
-        self.news.notify_all();
-    }
-}
-
-impl Output {
-    fn take(&mut self, bytes: &[u8]) {
-        // A mark may begin in what came before.
-        let from = self.raw.len().saturating_sub(BEGIN.len() - 1);
-        self.raw.extend_from_slice(bytes);
-        let last = self.raw[from..].windows(BEGIN.len()).rfind(|w| *w == BEGIN || *w == END);
-        self.in_frame = last.map_or(self.in_frame, |mark| mark == BEGIN);
-        self.parser.process(bytes);
-    }
-
-    fn screen(&self) -> &Screen {
-        self.parser.screen()
-    }
-}
-
-/// The modes of a terminal's line. Their type belongs to a library of a library.
-struct Modes(Box<dyn Fn(&dyn MasterPty) -> bool>);
-
-impl Modes {
-    fn of(terminal: &dyn MasterPty) -> Self {
-        let before = terminal.get_termios();
-        assert!(before.is_some(), "a terminal has modes");
-        Self(Box::new(move |terminal| terminal.get_termios() == before))
-    }
-
-    fn are_those_of(&self, terminal: &dyn MasterPty) -> bool {
-        self.0(terminal)
-    }
-}
-
-/// What stands on a screen, row by row, without what is empty at their ends.
-pub(crate) fn text(screen: &Screen) -> String {
-    let (_, columns) = screen.size();
-    let rows: Vec<String> =
-        screen.rows(0, columns.get()).map(|row| row.trim_end().to_owned()).collect();
-    rows.join("\n")
-}
-
-/// Where the playhead is and how much is known, from the bar: "12 / 307".
-pub(crate) fn position(screen: &str) -> (u64, u64) {
-    let words: Vec<&str> = screen.split_whitespace().collect();
-    let number = |word: &str| word.trim_end_matches(['…', '.']).parse().ok();
-    let place = words.windows(3).filter(|three| three[1] == "/");
-    place.filter_map(|three| Some((number(three[0])?, number(three[2])?))).last().unwrap_or((0, 0))
-}
-
-fn size(n: u16) -> NonZeroU16 {
-    NonZeroU16::new(n).expect("a screen has at least one cell")
 }
 
 fn pty_size((columns, rows): (u16, u16)) -> PtySize {

@@ -84,6 +84,15 @@ impl World {
         });
     }
 
+    /// A goroutine as a snapshot has it.
+    fn insert_g(&mut self, g: Goroutine) {
+        if let Some(old) = self.gs.remove(g.id.0) {
+            *self.counts.of(old.status) -= 1;
+        }
+        *self.counts.of(g.status) += 1;
+        self.gs.insert(g.id.0, g);
+    }
+
     /// Puts a goroutine that has no place yet into one.
     fn place(&mut self, g: GId, place: Place, put: impl FnOnce(&mut Self)) {
         if self.g(g).is_some_and(|x| x.place == Place::Gone) {
@@ -198,9 +207,7 @@ impl World {
             );
         }
         for t in &state.timers {
-            self.timers
-                .insert(t.timer, Timer { id: t.timer, p: t.p, when: t.when, kind: t.kind, g: t.g });
-            self.due.insert((t.when, t.timer));
+            self.set_timer(Timer { id: t.timer, p: t.p, when: t.when, kind: t.kind, g: t.g });
         }
     }
 
@@ -272,7 +279,7 @@ impl World {
                 .collect(),
             timers: self
                 .timers
-                .values()
+                .iter()
                 .map(|t| TimerSnap { timer: t.id, p: t.p, when: t.when, kind: t.kind, g: t.g })
                 .collect(),
             ended: self.counts.ended,

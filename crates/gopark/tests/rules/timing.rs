@@ -1,0 +1,160 @@
+//! R73 to R81: timers and the clock.
+
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+use gopark::sink::Memory;
+use gopark::trace::Event;
+use gopark::trace::ids::{GId, Nanos, PId, TimerId};
+use gopark::trace::record::Record;
+use gopark::trace::rule::Rule;
+use gopark::trace::words::WaitReason;
+use gopark::{Failure, chan, go, lab, park_forever, sleep};
+
+use crate::runs::{every_record, follow, made, mixed};
+
+/// Twelve goroutines on one P that sleep until the same moment; main makes them and waits.
+fn same_instant() -> Vec<Record> {
+    let memory = Memory::default();
+    lab(1).procs(1).start_tick(10).step(Duration::ZERO).unwatched().record(memory.clone()).run(
+        || {
+            let (told, done) = chan(12);
+            for _ in 0..12 {
+                let told = told.clone();
+                drop(go(move || {
+                    sleep(Duration::from_millis(5));
+                    told.send(());
+                }));
+            }
+            assert_eq!(done.iter().take(12).count(), 12);
+        },
+    );
+    memory.records()
+}
+
+/// Numbers main's goroutines from 1.
+fn number(records: &[Record], g: GId) -> usize {
+    made(records).iter().position(|made| *made == g).map_or(0, |at| at + 1)
+}
+
+#[test]
+fn r73_timers_of_the_same_moment_fire_in_the_order_of_a_4_ary_heap() {
+    let records = same_instant();
+    let mut sleeper = HashMap::new();
+    let mut fired: Vec<usize> = Vec::new();
+    for record in &records {
+        match record.event {
+            Event::TimerAdd { timer, p, g: Some(g), .. } => {
+                assert_eq!((p, record.rule.clone()), (PId(0), Some(Rule::TimerOnOwnHeap { p })));
+                sleeper.insert(timer, number(&records, g));
+            }
+            Event::TimerFire { timer, .. } => fired.push(sleeper[&timer]),
+            _ => {}
+        }
+    }
+    // They were set in the order 12, 1, 2 … 11: the first is at the root, and after each one that
+    // fires the last takes its place.
+    assert_eq!(fired, [12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1]);
+}
+
+#[test]
+fn r74_all_due_timers_run_before_any_goroutine_and_the_last_has_the_slot() {
+    let records = same_instant();
+    let is_fire = |r: &Record| matches!(r.event, Event::TimerFire { .. });
+    let first = records.iter().position(is_fire).expect("timers fired");
+    let last = records.iter().rposition(is_fire).expect("timers fired");
+    let between = &records[first..last];
+    assert!(between.iter().all(|r| !matches!(r.event, Event::GoStart { .. })));
+    // As in real Go 1.27 (`sleep_same_instant` of the corpus): 1, 12, 11 … 2.
+    let order: Vec<usize> = records[last..]
+        .iter()
+        .filter_map(|r| match r.event {
+            Event::GoStart { g, .. } if g != GId(1) => Some(number(&records, g)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(order, [1, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2]);
+}
+
+#[test]
+fn r74_whoever_looks_for_work_runs_its_due_timers_first() {
+    let mut due: HashMap<TimerId, (PId, Nanos)> = HashMap::new();
+    let (mut fired, mut steals) = (0, HashSet::new());
+    every_record(|_, record| match record.event {
+        Event::RunStart { .. } => {
+            due.clear();
+            steals.clear();
+        }
+        // Its own came before it began to look at others.
+        Event::StealTry { .. } => drop(steals.insert(record.actor.m)),
+        Event::TimerAdd { timer, p, when, .. } => drop(due.insert(timer, (p, when))),
+        Event::TimerFire { timer, owner, late } => {
+            let (p, when) = due.remove(&timer).expect("it was set");
+            assert_eq!((p, when.plus(late)), (owner, record.time), "never too early");
+            fired += 1;
+        }
+        Event::GoStart { .. } if !steals.remove(&record.actor.m) => {
+            let p = record.actor.p.expect("it runs on a P");
+            let overdue = due.values().find(|(owner, when)| *owner == p && *when <= record.time);
+            assert_eq!(overdue, None, "{record}");
+        }
+        _ => {}
+    });
+    assert!(fired > 200, "{fired}");
+}
+
+#[test]
+fn r75_a_sleepers_timer_is_set_after_it_has_parked() {
+    let mut sleeps = 0;
+    every_record(|board, record| {
+        if let Event::TimerAdd { g: Some(g), .. } = record.event {
+            assert!(board.running.values().all(|running| *running != g));
+            sleeps += 1;
+        }
+    });
+    assert!(sleeps > 200, "{sleeps}");
+}
+
+#[test]
+fn r81_the_clock_jumps_only_when_nobody_can_act() {
+    // Between two records more than a thief's pause apart nobody runs or looks: all wait or compute.
+    let mut jumps = 0;
+    for seed in 0..10 {
+        let records = mixed(seed, 2);
+        let (mut last, mut working) = (Nanos(0), 0);
+        follow(&records, |board, record| {
+            let jump = record.time.minus(last) > Nanos(4_000);
+            if jump && working == 0 {
+                assert!(!board.has_work(), "{record}");
+                assert!(board.running.is_empty(), "{record}: {:?}", board.running);
+                jumps += 1;
+            }
+            last = record.time;
+            match record.event {
+                Event::Work { .. } => working += 1,
+                Event::WorkEnd { .. } => working -= 1,
+                _ => {}
+            }
+        });
+    }
+    assert!(jumps > 5, "{jumps}");
+}
+
+#[test]
+fn r105_a_sleeper_is_no_deadlock_until_it_has_woken() {
+    let memory = Memory::default();
+    let ran: Result<(), Failure> = lab(1).procs(2).unwatched().record(memory.clone()).try_run(|| {
+        drop(go(|| sleep(Duration::from_millis(7))));
+        park_forever();
+    });
+    let failure = ran.expect_err("nobody is left");
+    assert!(failure.text.starts_with("fatal error: all goroutines are asleep"), "{failure}");
+    let records = memory.records();
+    let end = records.last().expect("it ended");
+    assert!(matches!(end.event, Event::RunEnd { .. }));
+    assert!(end.time >= Nanos(7_000_000), "{}", end.time);
+    let parks = records.iter().filter(|r| {
+        matches!(r.event, Event::GoPark { why: WaitReason::SelectNoCases | WaitReason::Sleep, .. })
+    });
+    assert_eq!(parks.count(), 2);
+}
