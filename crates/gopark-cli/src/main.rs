@@ -44,7 +44,7 @@ impl Failed {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let done = if stdout_is_closed() {
+    let done = if writes_only(&cli) && stdout_is_closed() {
         Err(Failed::new("standard output is closed; there is nowhere to write to"))
     } else {
         dispatch(cli)
@@ -56,6 +56,22 @@ fn main() -> ExitCode {
             let _ = writeln!(io::stderr(), "gopark: {why}");
             ExitCode::from(BAD)
         }
+    }
+}
+
+/// Whether nothing but what it writes comes of a command.
+fn writes_only(cli: &Cli) -> bool {
+    match &cli.command {
+        Some(Command::Demo(demo)) => demo.plain,
+        Some(Command::Replay { plain, .. }) => *plain,
+        Some(
+            Command::List
+            | Command::Export { .. }
+            | Command::Keys
+            | Command::Completions { .. }
+            | Command::Man,
+        ) => true,
+        _ => false,
     }
 }
 
@@ -88,9 +104,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode, Failed> {
             print_bytes(&out)
         }
         Some(Command::Man) => {
-            let mut out = Vec::new();
-            clap_mangen::Man::new(Cli::command()).render(&mut out).map_err(Failed::new)?;
-            print_bytes(&out)
+            print_bytes(&man().map_err(Failed::new)?)
         }
         Some(Command::Program(program)) => run_program(&program),
     }
@@ -106,6 +120,9 @@ pub(crate) fn lesson(name: &str) -> Result<&'static Lesson, Failed> {
 
 fn open_demo(demo: &Demo, look: &args::Look) -> Result<ExitCode, Failed> {
     let lesson = lesson(&demo.name)?;
+    if demo.run.drive == DriveArg::Live && demo.run.seed.is_some() {
+        return Err(Failed::new("--seed belongs to the lab; what happens in live is not drawn"));
+    }
     if demo.plain { plain::demo(lesson, demo) } else { stage::demo(lesson, demo, look) }
 }
 
@@ -134,6 +151,9 @@ fn run_program(program: &Program) -> Result<ExitCode, Failed> {
 fn run_conformance(file: &std::path::Path) -> Result<ExitCode, Failed> {
     let programs =
         conformance::read(file).map_err(|e| Failed(format!("{}: {e}", file.display())))?;
+    if programs.is_empty() {
+        return Err(Failed(format!("{}: there are no programs in it", file.display())));
+    }
     let mut out = String::new();
     let mut matched = 0;
     for program in &programs {
@@ -151,6 +171,33 @@ fn run_conformance(file: &std::path::Path) -> Result<ExitCode, Failed> {
     print(&out)?;
     let all = matched == programs.len();
     Ok(if all { ExitCode::SUCCESS } else { ExitCode::from(FOUND) })
+}
+
+/// The man page: the command, then each of its commands, then the keys.
+fn man() -> io::Result<Vec<u8>> {
+    let mut out = Vec::new();
+    let mut whole = Cli::command();
+    whole.build();
+    clap_mangen::Man::new(whole.clone()).render(&mut out)?;
+    for command in whole.get_subcommands().filter(|command| !command.is_hide_set()) {
+        let title = format!(".SH {}\n", command.get_bin_name().unwrap_or_default().to_uppercase());
+        out.extend_from_slice(title.as_bytes());
+        let man = clap_mangen::Man::new(command.clone());
+        // Parts of a section, so their own headings become those of subsections.
+        let mut parts = Vec::new();
+        man.render_synopsis_section(&mut parts)?;
+        man.render_description_section(&mut parts)?;
+        man.render_options_section(&mut parts)?;
+        man.render_extra_section(&mut parts)?;
+        let parts = String::from_utf8_lossy(&parts).replace(".SH ", ".SS ");
+        out.extend_from_slice(parts.as_bytes());
+    }
+    out.extend_from_slice(b".SH KEYS\n.nf\n");
+    for line in gopark_tui::keymap::text().lines() {
+        out.extend_from_slice(format!("\\&{}\n", line.replace('\\', "\\e")).as_bytes());
+    }
+    out.extend_from_slice(b".fi\n");
+    Ok(out)
 }
 
 fn list() -> String {

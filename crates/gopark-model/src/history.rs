@@ -5,10 +5,12 @@
 //! nearest checkpoint before it and the events in between.
 //!
 //! **Checkpoints** are copies of the world that share what did not change (see `pages`). They start
-//! [`SPACING`] events apart; when together they take more than [`CHECKPOINTS_MAX`] bytes every
-//! second one is dropped and new ones come twice as far apart. So a seek replays at most one
-//! spacing, and the memory of a history of n events is at most
-//! `14 n, at most PACKED_MAX, + CHECKPOINTS_MAX + a few open blocks + one world`.
+//! [`SPACING`] events apart; when together they take more than [`Limits::checkpoints`] bytes every
+//! second one is dropped and new ones come twice as far apart, as often as needed. What they take is
+//! counted, not guessed: a checkpoint is charged with what changed after it. So a seek replays less
+//! than one spacing, and the memory of a history of n events is at most
+//! `14 n, at most Limits::packed, + Limits::checkpoints + a few open blocks + two worlds`, and a bit
+//! for each event.
 //!
 //! The design calls for invertible deltas to step back; a step back here is a seek. A replay of one
 //! spacing costs well under a millisecond, which is a fraction of a frame, and one way of moving
@@ -31,14 +33,27 @@ use crate::world::World;
 pub const BLOCK: usize = 1024;
 /// Events between two checkpoints, to begin with.
 pub const SPACING: u64 = 1024;
-/// What all checkpoints may take, in bytes.
-pub const CHECKPOINTS_MAX: usize = 96 << 20;
-/// What packed events may take in memory, in bytes.
-pub const PACKED_MAX: usize = 128 << 20;
+/// Further on than this the end is copied instead of replayed to.
+const NEAR: u64 = 64;
 /// Unpacked blocks that are kept for the next look.
 const OPEN_BLOCKS: usize = 8;
 /// Findings that are kept; one that repeats for ever says nothing new.
 const FINDINGS_MAX: usize = 1000;
+
+/// What a history may keep in memory, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// All packed events; older ones go to a temporary file.
+    pub packed: usize,
+    /// All checkpoints; with more of them fewer are kept.
+    pub checkpoints: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { packed: 128 << 20, checkpoints: 96 << 20 }
+    }
+}
 
 /// Where a packed block is.
 #[derive(Debug)]
@@ -54,7 +69,16 @@ enum Block {
 struct Checkpoint {
     at: u64,
     world: World,
-    bytes: usize,
+    /// What it shares with nobody.
+    own: usize,
+    /// What the worlds after it, up to the next checkpoint, no longer share with it.
+    left: usize,
+}
+
+impl Checkpoint {
+    fn bytes(&self) -> usize {
+        self.own + self.left
+    }
 }
 
 /// Unpacked blocks, the last used first.
@@ -63,10 +87,11 @@ type OpenBlocks = VecDeque<(usize, Arc<[Record]>)>;
 /// All events of a run, and the world at any of them.
 #[derive(Debug)]
 pub struct History {
+    limits: Limits,
     blocks: Vec<Block>,
     /// The block that is being filled.
     last: Vec<Record>,
-    /// For each event that is a decision, its number.
+    /// A bit for each event, 64 in a word: whether it is a decision.
     decisions: Vec<u64>,
     open: RefCell<OpenBlocks>,
     packed: usize,
@@ -74,7 +99,6 @@ pub struct History {
     first_here: usize,
     spill: RefCell<Option<File>>,
     checkpoints: Vec<Checkpoint>,
-    checkpoint_bytes: usize,
     spacing: u64,
     /// The world after all events.
     end: World,
@@ -95,7 +119,13 @@ impl Default for History {
 impl History {
     /// No events.
     pub fn new() -> Self {
+        Self::with_limits(Limits::default())
+    }
+
+    /// No events, and other limits than usual.
+    pub fn with_limits(limits: Limits) -> Self {
         Self {
+            limits,
             blocks: Vec::new(),
             last: Vec::with_capacity(BLOCK),
             decisions: Vec::new(),
@@ -104,7 +134,6 @@ impl History {
             first_here: 0,
             spill: RefCell::default(),
             checkpoints: Vec::new(),
-            checkpoint_bytes: 0,
             spacing: SPACING,
             end: World::new(),
             world: World::new(),
@@ -125,8 +154,11 @@ impl History {
             self.findings.extend(findings_of(&record, violations));
         }
         self.complete |= matches!(record.event, Event::RunEnd { .. });
-        if record.is_decision() {
-            self.decisions.push(at);
+        if at.is_multiple_of(64) {
+            self.decisions.push(0);
+        }
+        if let Some(word) = self.decisions.last_mut() {
+            *word |= u64::from(record.is_decision()) << (at % 64);
         }
         self.last.push(record);
         if self.last.len() == BLOCK {
@@ -151,16 +183,22 @@ impl History {
 
     /// An event.
     pub fn record(&self, i: u64) -> Option<Record> {
-        let (block, place) = (i as usize / BLOCK, i as usize % BLOCK);
-        if block == self.blocks.len() {
-            return self.last.get(place).cloned();
-        }
-        self.open_block(block)?.get(place).cloned()
+        self.look(i, Record::clone)
     }
 
     /// Events `from..to`, as far as they are there.
     pub fn records(&self, from: u64, to: u64) -> Vec<Record> {
-        (from..to.min(self.len())).map_while(|i| self.record(i)).collect()
+        let to = to.min(self.len());
+        let mut records = Vec::new();
+        let mut at = from;
+        while at < to {
+            let part = self.part(at, to, |part| records.extend_from_slice(part));
+            match part {
+                Some(n) if n > 0 => at += n,
+                _ => break,
+            }
+        }
+        records
     }
 
     /// The world after all events.
@@ -179,26 +217,41 @@ impl History {
     }
 
     /// Moves the playhead to after the first `i` events, or to the end if there are fewer.
+    ///
+    /// If old events cannot be read back from the temporary file, it stays before them.
     pub fn seek(&mut self, i: u64) -> &World {
         let i = i.min(self.len());
-        if i == self.len() && i.saturating_sub(self.at()) > self.spacing {
-            self.world = self.end.clone();
-            self.replayed = 0;
-            return &self.world;
-        }
         let here = self.at();
+        if i == self.len() && (here > i || i - here > NEAR) {
+            self.world = self.end.clone();
+        }
         let near = self.checkpoints.partition_point(|c| c.at <= i);
         let checkpoint = near.checked_sub(1).and_then(|n| self.checkpoints.get(n));
         let from = checkpoint.map_or(0, |c| c.at);
-        if here > i || from > here {
+        if self.at() > i || from > self.at() {
             self.world = checkpoint.map_or_else(World::new, |c| c.world.clone());
         }
         self.replayed = i - self.at();
-        for n in self.at()..i {
-            let Some(record) = self.record(n) else { break };
-            self.world.apply(&record);
-        }
+        self.replay(i);
         &self.world
+    }
+
+    /// Takes the playhead on to `to`.
+    fn replay(&mut self, to: u64) {
+        // It leaves while the events are looked at.
+        let mut world = std::mem::take(&mut self.world);
+        while world.seq() < to {
+            let at = world.seq();
+            let done = self.part(at, to, |part| {
+                for record in part {
+                    world.apply(record);
+                }
+            });
+            if done.is_none_or(|n| n == 0) {
+                break;
+            }
+        }
+        self.world = world;
     }
 
     /// How many events the last seek replayed: what it cost.
@@ -211,35 +264,73 @@ impl History {
         self.spacing
     }
 
-    /// The place after the next decision after `from`, with what happened in the same moment on
-    /// the same M; `None` if there is none yet.
+    /// What all checkpoints take by themselves, at most, in bytes.
+    pub fn checkpoint_bytes(&self) -> usize {
+        self.checkpoints.iter().map(Checkpoint::bytes).sum()
+    }
+
+    /// How many blocks of events are in the temporary file.
+    pub fn spilled(&self) -> usize {
+        self.first_here
+    }
+
+    /// The next place after `from` where a step ends: after a decision and what happened in the
+    /// same moment on the same M. `None` if there is none yet.
+    ///
+    /// At the end of what is known the last step may still grow.
     pub fn next_decision(&self, from: u64) -> Option<u64> {
-        let next = self.decisions.partition_point(|&d| d < from);
-        let decision = *self.decisions.get(next)?;
-        let record = self.record(decision)?;
+        // Inside a step, the end of that step comes first.
+        let inside = self.last_decision(from).and_then(|d| self.step_end(d));
+        match inside.filter(|&end| end > from) {
+            None => self.step_end(self.first_decision(from)?),
+            end => end,
+        }
+    }
+
+    /// The last place before `from` where a step ends; 0 if there is none.
+    pub fn prev_decision(&self, from: u64) -> u64 {
+        let ends = |before: u64| {
+            let decision = self.last_decision(before)?;
+            Some((decision, self.step_end(decision)?))
+        };
+        match ends(from) {
+            Some((_, end)) if end < from => end,
+            // `from` is in this step or at its end: the step before it.
+            Some((decision, _)) => ends(decision).map_or(0, |(_, end)| end),
+            None => 0,
+        }
+    }
+
+    /// The first decision at or after `from`.
+    fn first_decision(&self, from: u64) -> Option<u64> {
+        let (first, bit) = ((from / 64) as usize, from % 64);
+        let mut words = self.decisions.iter().enumerate().skip(first);
+        words.find_map(|(n, &word)| {
+            let word = if n == first { word & (u64::MAX << bit) } else { word };
+            (word != 0).then(|| n as u64 * 64 + u64::from(word.trailing_zeros()))
+        })
+    }
+
+    /// The last decision before `from`.
+    fn last_decision(&self, from: u64) -> Option<u64> {
+        let (last, bit) = ((from / 64) as usize, from % 64);
+        let words = self.decisions.iter().enumerate().take(last.saturating_add(1)).rev();
+        words
+            .map(|(n, &word)| (n, if n == last { word & !(u64::MAX << bit) } else { word }))
+            .find_map(|(n, word)| {
+                (word != 0).then(|| n as u64 * 64 + 63 - u64::from(word.leading_zeros()))
+            })
+    }
+
+    /// Where the step of a decision ends.
+    fn step_end(&self, decision: u64) -> Option<u64> {
+        let (time, m) = self.look(decision, |r| (r.time, r.actor.m))?;
         let mut end = decision + 1;
-        while let Some(next) = self.record(end) {
-            let same =
-                next.time == record.time && next.actor.m == record.actor.m && !next.is_decision();
-            if !same {
-                break;
-            }
+        let same = |r: &Record| r.time == time && r.actor.m == m && !r.is_decision();
+        while self.look(end, same) == Some(true) {
             end += 1;
         }
         Some(end)
-    }
-
-    /// The place after the last decision that ends before `from`; 0 if there is none.
-    pub fn prev_decision(&self, from: u64) -> u64 {
-        let mut n = self.decisions.partition_point(|&d| d < from);
-        while n > 0 {
-            n -= 1;
-            let end = self.next_decision(self.decisions[n]).unwrap_or(0);
-            if end < from {
-                return end;
-            }
-        }
-        0
     }
 
     /// What is wrong with the program or the trace, in order.
@@ -249,19 +340,37 @@ impl History {
 
     // ---- keeping ----
 
+    /// Keeps the world after the first `at` events, which is the end.
     fn checkpoint(&mut self, at: u64) {
-        let world = self.end.clone();
-        // The pages that change until the next checkpoint belong to this one, at most one for each
-        // event; a page is about two kilobytes.
-        let bytes = world.copy_bytes() + self.spacing as usize * 2048 / 4;
-        self.checkpoint_bytes += bytes;
-        self.checkpoints.push(Checkpoint { at, world, bytes });
-        if self.checkpoint_bytes > CHECKPOINTS_MAX {
-            self.spacing *= 2;
-            let spacing = self.spacing;
-            self.checkpoints.retain(|c| c.at.is_multiple_of(spacing));
-            self.checkpoint_bytes = self.checkpoints.iter().map(|c| c.bytes).sum();
+        // What the playhead shares is charged too: this is what they take at most.
+        let left = self.end.take_copied();
+        if let Some(last) = self.checkpoints.last_mut() {
+            last.left += left;
         }
+        let world = self.end.clone();
+        self.checkpoints.push(Checkpoint { at, own: world.copy_bytes(), world, left: 0 });
+        while self.checkpoint_bytes() > self.limits.checkpoints && self.checkpoints.len() > 1 {
+            self.thin_out();
+        }
+    }
+
+    /// Drops every second checkpoint. What only it shared with the one before it stays with that
+    /// one, which never holds more than its whole world.
+    fn thin_out(&mut self) {
+        self.spacing *= 2;
+        let mut kept: Vec<Checkpoint> = Vec::with_capacity(self.checkpoints.len() / 2 + 1);
+        for checkpoint in std::mem::take(&mut self.checkpoints) {
+            match kept.last_mut() {
+                Some(last) if !checkpoint.at.is_multiple_of(self.spacing) => {
+                    last.left += checkpoint.left;
+                    if last.left > last.world.least_bytes() {
+                        last.left = last.left.min(last.world.whole_bytes());
+                    }
+                }
+                _ => kept.push(checkpoint),
+            }
+        }
+        self.checkpoints = kept;
     }
 
     fn pack(&mut self) {
@@ -272,7 +381,7 @@ impl History {
         self.packed += bytes.len();
         self.keep_open(self.blocks.len(), batch.0.into());
         self.blocks.push(Block::Here(bytes.into_boxed_slice()));
-        while self.packed > PACKED_MAX && self.spill_one() {}
+        while self.packed > self.limits.packed && self.spill_one() {}
     }
 
     /// Moves the oldest block in memory to the file. False if that can't be: then it stays.
@@ -291,21 +400,41 @@ impl History {
         true
     }
 
+    /// Looks at an event.
+    fn look<T>(&self, i: u64, look: impl FnOnce(&Record) -> T) -> Option<T> {
+        let mut found = None;
+        self.part(i, i.saturating_add(1), |part| found = part.first().map(look));
+        found
+    }
+
+    /// Looks at the events from `from` to the end of their block, or to `to`; says how many.
+    fn part(&self, from: u64, to: u64, look: impl FnOnce(&[Record])) -> Option<u64> {
+        let (block, place) = ((from / BLOCK as u64) as usize, (from % BLOCK as u64) as usize);
+        let open;
+        let records = if block == self.blocks.len() {
+            &self.last[..]
+        } else {
+            open = self.open_block(block)?;
+            &open[..]
+        };
+        let wanted = usize::try_from(to.saturating_sub(from)).unwrap_or(usize::MAX);
+        let part = records.get(place..place.saturating_add(wanted).min(records.len()))?;
+        look(part);
+        Some(part.len() as u64)
+    }
+
     fn open_block(&self, n: usize) -> Option<Arc<[Record]>> {
-        let known = self
-            .open
-            .borrow()
-            .iter()
-            .find(|(m, _)| *m == n)
-            .map(|(_, records)| Arc::clone(records));
-        known.or_else(|| {
-            let records: Arc<[Record]> = match self.blocks.get(n)? {
+        let block = self.blocks.get(n)?;
+        let known = self.open.borrow().iter().position(|(m, _)| *m == n);
+        let records = match known.and_then(|place| self.open.borrow_mut().remove(place)) {
+            Some((_, records)) => records,
+            None => match block {
                 Block::Here(bytes) => unpack(bytes)?,
                 Block::There(at, len) => unpack(&self.read_back(*at, *len)?)?,
-            };
-            self.keep_open(n, Arc::clone(&records));
-            Some(records)
-        })
+            },
+        };
+        self.keep_open(n, Arc::clone(&records));
+        Some(records)
     }
 
     fn read_back(&self, at: u64, len: usize) -> Option<Vec<u8>> {

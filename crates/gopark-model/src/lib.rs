@@ -25,7 +25,7 @@ pub mod findings;
 mod pages;
 
 pub use findings::{Finding, FindingKind};
-pub use history::History;
+pub use history::{History, Limits};
 pub use things::{
     Channel, Counts, Goroutine, Lock, MStatus, Machine, PStatus, Place, Processor, Timer, WaitGroup,
 };

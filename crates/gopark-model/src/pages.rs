@@ -145,9 +145,15 @@ impl<V: Clone + Heap> Pages<V> {
         Some(Arc::unwrap_or_clone(old))
     }
 
+    /// All of it takes at least these bytes; cheap to ask.
+    pub(crate) fn least_bytes(&self) -> usize {
+        self.len * bytes_of::<V>()
+    }
+
     /// About how many bytes all of it takes.
     pub(crate) fn whole_bytes(&self) -> usize {
-        let leaves: usize = self.branches.values().map(|branch| branch.iter().flatten().count()).sum();
+        let leaves: usize =
+            self.branches.values().map(|branch| branch.iter().flatten().count()).sum();
         let heap: usize = self.iter().map(Heap::heap).sum();
         self.branches.len() * bytes_of::<Branch<V>>()
             + leaves * bytes_of::<Leaf<V>>()

@@ -67,7 +67,7 @@ pub struct World {
     wgs: Pages<WaitGroup>,
     timers: Pages<Timer>,
     due: Sorted<(Nanos, TimerId)>,
-    /// Names of what has no entry here: Conds, descriptors and the like.
+    /// The names that were told; a thing that has an entry has it there too.
     names: Arc<BTreeMap<Obj, Arc<str>>>,
     sites: Arc<BTreeMap<SiteId, (Arc<str>, u32)>>,
     counts: Counts,
@@ -252,13 +252,14 @@ impl World {
 
     /// The name of a thing, if it has one.
     pub fn name_of(&self, obj: Obj) -> Option<&str> {
-        match obj {
+        let own = match obj {
             Obj::Go(g) => self.g(g)?.name.as_deref(),
-            Obj::Chan(id) => self.chan(id)?.name.as_deref(),
-            Obj::Lock(id) => self.lock(id)?.name.as_deref(),
-            Obj::Wg(id) => self.wg(id)?.name.as_deref(),
-            obj => self.names.get(&obj).map(|name| &**name),
-        }
+            Obj::Chan(id) => self.chan(id).and_then(|x| x.name.as_deref()),
+            Obj::Lock(id) => self.lock(id).and_then(|x| x.name.as_deref()),
+            Obj::Wg(id) => self.wg(id).and_then(|x| x.name.as_deref()),
+            _ => None,
+        };
+        own.or_else(|| self.names.get(&obj).map(|name| &**name))
     }
 
     /// How many goroutines are in which status.
@@ -274,6 +275,11 @@ impl World {
         512 + queues + lists + pages + self.wgs.copy_bytes() + self.timers.copy_bytes()
     }
 
+    /// It takes at least these bytes if it shares nothing; cheap to ask.
+    pub(crate) fn least_bytes(&self) -> usize {
+        self.gs.least_bytes() + self.timers.least_bytes()
+    }
+
     /// About how many bytes it takes if it shares nothing.
     pub(crate) fn whole_bytes(&self) -> usize {
         let waits = self.chans.whole_bytes() + self.locks.whole_bytes() + self.wgs.whole_bytes();
@@ -283,12 +289,12 @@ impl World {
 
     /// The bytes that changes since the last call left to the copies of this world.
     pub(crate) fn take_copied(&mut self) -> usize {
-        let waits =
-            self.chans.take_copied() + self.locks.take_copied() + self.wgs.take_copied();
+        let waits = self.chans.take_copied() + self.locks.take_copied() + self.wgs.take_copied();
         self.gs.take_copied() + waits + self.timers.take_copied() + self.due.take_copied()
     }
 
-    /// Whether every goroutine is where the queues say, once. For tests.
+    /// Whether every goroutine is where the queues say, once; whether each P and its M agree, and
+    /// the idle lists hold the idle. For tests.
     ///
     /// # Errors
     /// With what is wrong.
@@ -327,6 +333,39 @@ impl World {
         }
         if counts != self.counts {
             return Err(format!("counted {counts:?}, kept {:?}", self.counts));
+        }
+        self.check_pairs()?;
+        self.check_idle()
+    }
+
+    /// Whether each P and its M agree.
+    fn check_pairs(&self) -> Result<(), String> {
+        let of_p = |p: PId| self.p(p).and_then(|p| p.m);
+        let of_m = |m: MId| self.m(m).and_then(|m| m.p);
+        let p = self.ps.iter().find(|p| p.m.is_some_and(|m| of_m(m) != Some(p.id)));
+        let m = self.ms.iter().find(|m| m.p.is_some_and(|p| of_p(p) != Some(m.id)));
+        match (p, m) {
+            (None, None) => Ok(()),
+            (p, m) => Err(format!("{:?} and {:?} do not have each other", p, m)),
+        }
+    }
+
+    /// Whether the idle lists hold the idle, each once, and nobody else; and the due times every
+    /// timer.
+    fn check_idle(&self) -> Result<(), String> {
+        let (ps, ms): (BTreeSet<_>, BTreeSet<_>) =
+            (self.idle_ps.iter().collect(), self.idle_ms.iter().collect());
+        let idle_ps = self.ps.iter().filter(|p| p.status == PStatus::Idle).map(|p| &p.id);
+        let idle_ms = self.ms.iter().filter(|m| m.status == MStatus::Idle).map(|m| &m.id);
+        if ps.len() != self.idle_ps.len() || !ps.iter().copied().eq(idle_ps) {
+            return Err(format!("the list of idle Ps is {:?}", self.idle_ps));
+        }
+        if ms.len() != self.idle_ms.len() || !ms.iter().copied().eq(idle_ms) {
+            return Err(format!("the list of idle Ms is {:?}", self.idle_ms));
+        }
+        let due: BTreeSet<_> = self.timers.iter().map(|t| (t.when, t.id)).collect();
+        if !self.due.iter().eq(due.iter()) {
+            return Err("the due times are not those of the timers".to_owned());
         }
         Ok(())
     }

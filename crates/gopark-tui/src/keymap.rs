@@ -101,8 +101,8 @@ pub enum Section {
 impl Section {
     const ALL: [(Self, &'static str); 5] = [
         (Self::Play, "play"),
-        (Self::Questions, "questions"),
         (Self::Look, "look"),
+        (Self::Questions, "questions"),
         (Self::Run, "runs"),
         (Self::Taste, "taste"),
     ];
@@ -203,7 +203,7 @@ pub const KEYMAP: &[Binding] = &[
     row(
         Wish::Answer(0),
         &[Key::char('1')],
-        "choose the first answer",
+        "choose answer 1",
         ("answer", 95),
         QUESTION,
         Section::Questions,
@@ -211,7 +211,7 @@ pub const KEYMAP: &[Binding] = &[
     row(
         Wish::Answer(1),
         &[Key::char('2')],
-        "choose the second answer",
+        "choose answer 2",
         ("answer", 95),
         QUESTION,
         Section::Questions,
@@ -219,7 +219,7 @@ pub const KEYMAP: &[Binding] = &[
     row(
         Wish::Answer(2),
         &[Key::char('3')],
-        "choose the third answer",
+        "choose answer 3",
         ("answer", 95),
         QUESTION,
         Section::Questions,

@@ -60,3 +60,8 @@ pub use go::{
 pub use gopark_trace as trace;
 pub use run::{Failure, Lab, Live, lab, live};
 pub use time::{since_start, sleep};
+
+/// The README's programs are compiled and run with the documentation's.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

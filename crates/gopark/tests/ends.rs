@@ -23,7 +23,7 @@ use gopark::{
 #[test]
 fn a_run_gives_what_main_returns() {
     both_drives(
-        || vec!["what", "main", "returns"].join(" "),
+        || ["what", "main", "returns"].join(" "),
         |got| {
             assert_eq!(got.as_deref(), Ok("what main returns"));
         },
@@ -338,7 +338,7 @@ fn in_the_lab_a_stack_overflow_names_the_goroutine() {
 fn in_live_a_stack_overflow_names_the_goroutine() {
     let name = "in_live_a_stack_overflow_names_the_goroutine";
     let output = end_of(name, || {
-        live(4).stack_size(128 << 10).run(|| drop(recurse(u64::MAX)));
+        live(4).stack_size(128 << 10).run(|| recurse(u64::MAX));
     });
     overflow(&output, 128 << 10, "1 [main]");
 }

@@ -3,8 +3,8 @@
 
 #![cfg(target_os = "linux")]
 
-#[path = "support/drives.rs"]
-mod drives;
+#[path = "support/live.rs"]
+mod live;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::fs;
@@ -12,10 +12,10 @@ use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use drives::live;
 use gopark::sink::Memory;
 use gopark::sync::{Mutex, WaitGroup};
 use gopark::{Lab, chan, go, go_with_stack, lab, park_forever, sleep, yield_now};
+use live::live;
 
 /// The system's allocator, with the bytes that are in use.
 struct Counting;

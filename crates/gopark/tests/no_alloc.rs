@@ -4,8 +4,10 @@
 //! A goroutine may be stopped inside `malloc`, so a scheduler that called it could wait for that
 //! goroutine for ever. `go` itself is not meant: it boxes its closure before it enters the scheduler.
 
-#[path = "support/drives.rs"]
-mod drives;
+#[path = "support/child.rs"]
+mod child;
+#[path = "support/live.rs"]
+mod live;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -14,11 +16,12 @@ use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 use std::thread;
 use std::time::Duration;
 
-use drives::live;
+use child::{end_of, stderr};
 use gopark::sink::Memory;
 use gopark::sync::{Mutex, WaitGroup};
 use gopark::trace::Event;
 use gopark::{Receiver, Sender, chan, go, lab, log, sleep, work, yield_now};
+use live::live;
 
 /// The system's allocator, with a count of the calls of each thread.
 struct Counting;
@@ -71,6 +74,13 @@ fn the_counter_counts() {
     let before = calls();
     drop(std::hint::black_box(Box::new(1)));
     assert_eq!(calls() - before, 2);
+}
+
+/// Does a test in a process of its own, where no other test allocates, and no thread ends that the
+/// memory of a queue was shared with.
+fn alone(name: &str, test: impl FnOnce()) {
+    let output = end_of(name, test);
+    assert!(output.status.success(), "{}", stderr(&output));
 }
 
 // ---- the lab: every way through the scheduler, and which ways were gone ----
@@ -153,191 +163,234 @@ fn crew(n: usize, job: fn()) -> (Sender<()>, Receiver<()>) {
 
 #[test]
 fn yields_allocate_nothing() {
-    let set_up = || {
-        (0..10).for_each(|_| {
-            drop(go(|| {
-                loop {
-                    yield_now()
-                }
-            }))
-        });
-        || (0..20).for_each(|_| yield_now())
-    };
-    allocates_nothing(1, &["GoYield", "GlobalGet"], set_up);
-    allocates_nothing(4, &["GoYield", "GlobalGet"], set_up);
+    alone("yields_allocate_nothing", || {
+        let set_up = || {
+            (0..10).for_each(|_| {
+                drop(go(|| {
+                    loop {
+                        yield_now()
+                    }
+                }))
+            });
+            || (0..20).for_each(|_| yield_now())
+        };
+        allocates_nothing(1, &["GoYield", "GlobalGet"], set_up);
+        allocates_nothing(4, &["GoYield", "GlobalGet"], set_up);
+    });
 }
 
 #[test]
 fn channel_ping_pong_allocates_nothing() {
-    let set_up = || {
-        let ((ping, pings), (pong, pongs)) = (chan(0), chan(0));
-        drop(go(move || pings.iter().for_each(|n: u32| pong.send(n + 1))));
-        move || {
-            for n in 0..20 {
-                ping.send(n);
-                assert_eq!(pongs.recv(), Some(n + 1));
+    alone("channel_ping_pong_allocates_nothing", || {
+        let set_up = || {
+            let ((ping, pings), (pong, pongs)) = (chan(0), chan(0));
+            drop(go(move || pings.iter().for_each(|n: u32| pong.send(n + 1))));
+            move || {
+                for n in 0..20 {
+                    ping.send(n);
+                    assert_eq!(pongs.recv(), Some(n + 1));
+                }
             }
-        }
-    };
-    allocates_nothing(1, &["GoPark", "GoReady", "ChanRecv"], set_up);
-    allocates_nothing(4, &["GoPark", "GoReady", "MPark", "MWake", "StealSlot"], set_up);
+        };
+        allocates_nothing(1, &["GoPark", "GoReady", "ChanRecv"], set_up);
+        allocates_nothing(4, &["GoPark", "GoReady", "MPark", "MWake", "StealSlot"], set_up);
+    });
 }
 
 #[test]
 fn a_buffered_channel_that_fills_and_empties_allocates_nothing() {
-    let set_up = || {
-        let (tx, rx) = chan(16);
-        let (told, done) = chan(1);
-        drop(go(move || {
-            loop {
-                assert_eq!(rx.iter().take(40).count(), 40);
-                told.send(());
+    alone("a_buffered_channel_that_fills_and_empties_allocates_nothing", || {
+        let set_up = || {
+            let (tx, rx) = chan(16);
+            let (told, done) = chan(1);
+            drop(go(move || {
+                loop {
+                    assert_eq!(rx.iter().take(40).count(), 40);
+                    told.send(());
+                }
+            }));
+            move || {
+                (0..40).for_each(|n: u32| tx.send(n));
+                done.recv();
             }
-        }));
-        move || {
-            (0..40).for_each(|n: u32| tx.send(n));
-            done.recv();
-        }
-    };
-    allocates_nothing(1, &["GoPark", "ChanSend", "ChanRecv"], set_up);
-    allocates_nothing(2, &["GoPark", "ChanSend", "ChanRecv"], set_up);
+        };
+        allocates_nothing(1, &["GoPark", "ChanSend", "ChanRecv"], set_up);
+        allocates_nothing(2, &["GoPark", "ChanSend", "ChanRecv"], set_up);
+    });
 }
 
 #[test]
 fn a_ring_that_overflows_allocates_nothing() {
-    let set_up = || {
-        let (tokens, done) = crew(300, || {});
-        move || {
-            (0..300).for_each(|_| tokens.send(()));
-            assert_eq!(done.iter().take(300).count(), 300);
-        }
-    };
-    allocates_nothing(1, &["SlotKick", "RingOverflow", "GlobalGet"], set_up);
-    allocates_nothing(2, &["SlotKick", "Steal"], set_up);
+    alone("a_ring_that_overflows_allocates_nothing", || {
+        let set_up = || {
+            let (tokens, done) = crew(300, || {});
+            move || {
+                (0..300).for_each(|_| tokens.send(()));
+                assert_eq!(done.iter().take(300).count(), 300);
+            }
+        };
+        allocates_nothing(1, &["SlotKick", "RingOverflow", "GlobalGet"], set_up);
+        allocates_nothing(2, &["SlotKick", "Steal"], set_up);
+    });
 }
 
 #[test]
 fn stealing_allocates_nothing() {
-    let set_up = || {
-        let (tokens, done) = crew(60, || work(Duration::from_micros(20)));
-        move || {
-            (0..60).for_each(|_| tokens.send(()));
-            assert_eq!(done.iter().take(60).count(), 60);
-        }
-    };
-    allocates_nothing(4, &["Steal", "MSpin", "MPark", "MWake"], set_up);
-    allocates_nothing(16, &["Steal", "MSpin", "MPark", "MWake"], set_up);
+    alone("stealing_allocates_nothing", || {
+        let set_up = || {
+            let (tokens, done) = crew(60, || work(Duration::from_micros(20)));
+            move || {
+                (0..60).for_each(|_| tokens.send(()));
+                assert_eq!(done.iter().take(60).count(), 60);
+            }
+        };
+        allocates_nothing(4, &["Steal", "MSpin", "MPark", "MWake"], set_up);
+        allocates_nothing(16, &["Steal", "MSpin", "MPark", "MWake"], set_up);
+    });
 }
 
 #[test]
 fn a_waitgroup_allocates_nothing() {
-    let set_up = || {
-        let (rounds, (tx, rx)) = (WaitGroup::new(), chan::<()>(0));
-        for _ in 0..8 {
-            let (rounds, rx) = (rounds.clone(), rx.clone());
-            drop(go(move || rx.iter().for_each(|()| rounds.done())));
-        }
-        move || {
-            rounds.add(8);
-            (0..8).for_each(|_| tx.send(()));
-            rounds.wait();
-            rounds.wait();
-        }
-    };
-    allocates_nothing(1, &["WgAdd", "WgPass"], set_up);
-    allocates_nothing(4, &["WgAdd", "WgPass"], set_up);
+    alone("a_waitgroup_allocates_nothing", || {
+        let set_up = || {
+            let (rounds, (tx, rx)) = (WaitGroup::new(), chan::<()>(0));
+            for _ in 0..8 {
+                let (rounds, rx) = (rounds.clone(), rx.clone());
+                drop(go(move || rx.iter().for_each(|()| rounds.done())));
+            }
+            move || {
+                rounds.add(8);
+                (0..8).for_each(|_| tx.send(()));
+                rounds.wait();
+                rounds.wait();
+            }
+        };
+        allocates_nothing(1, &["WgAdd", "WgPass"], set_up);
+        allocates_nothing(4, &["WgAdd", "WgPass"], set_up);
+    });
 }
 
 #[test]
 fn a_mutex_allocates_nothing_also_when_it_starves() {
-    static LOCK: Mutex<u32> = Mutex::new(0);
-    let set_up = || {
-        // Whoever unlocks it comes again at once, before the one that was woken.
-        let job = || {
-            for _ in 0..4 {
-                let mut held = LOCK.lock();
-                *held += 1;
-                work(Duration::from_micros(300));
-                held.unlock();
+    alone("a_mutex_allocates_nothing_also_when_it_starves", || {
+        static LOCK: Mutex<u32> = Mutex::new(0);
+        let set_up = || {
+            // Whoever unlocks it comes again at once, before the one that was woken.
+            let job = || {
+                for _ in 0..4 {
+                    let mut held = LOCK.lock();
+                    *held += 1;
+                    work(Duration::from_micros(300));
+                    held.unlock();
+                }
+            };
+            let (tokens, done) = crew(8, job);
+            move || {
+                (0..8).for_each(|_| tokens.send(()));
+                assert_eq!(done.iter().take(8).count(), 8);
             }
         };
-        let (tokens, done) = crew(8, job);
-        move || {
-            (0..8).for_each(|_| tokens.send(()));
-            assert_eq!(done.iter().take(8).count(), 8);
-        }
-    };
-    allocates_nothing(1, &["LockGet", "LockPut"], set_up);
-    allocates_nothing(4, &["LockQueue", "LockSpin", "LockStarving", "GoYield"], set_up);
+        allocates_nothing(1, &["LockGet", "LockPut"], set_up);
+        allocates_nothing(4, &["LockQueue", "LockSpin", "LockStarving", "GoYield"], set_up);
+    });
 }
 
 #[test]
 fn sleeping_allocates_nothing() {
-    let set_up = || {
-        // As many as have room in a heap of timers from its first one on.
-        let (tokens, done) = crew(4, || sleep(Duration::from_micros(100)));
-        move || {
-            (0..4).for_each(|_| tokens.send(()));
-            assert_eq!(done.iter().take(4).count(), 4);
-        }
-    };
-    allocates_nothing(1, &["TimerAdd", "TimerFire", "PollStart"], set_up);
-    allocates_nothing(4, &["TimerAdd", "TimerFire", "PollStart"], set_up);
+    alone("sleeping_allocates_nothing", || {
+        let set_up = || {
+            // As many as have room in a heap of timers from its first one on.
+            let (tokens, done) = crew(4, || sleep(Duration::from_micros(100)));
+            move || {
+                (0..4).for_each(|_| tokens.send(()));
+                assert_eq!(done.iter().take(4).count(), 4);
+            }
+        };
+        allocates_nothing(1, &["TimerAdd", "TimerFire", "PollStart"], set_up);
+        allocates_nothing(4, &["TimerAdd", "TimerFire", "PollStart"], set_up);
+    });
+}
+
+#[test]
+fn what_ended_threads_left_behind_is_not_freed_by_the_scheduler() {
+    alone("what_ended_threads_left_behind_is_not_freed_by_the_scheduler", || {
+        let freed = lab(1).procs(1).unwatched().run(|| {
+            let (tokens, done) = crew(8, || {});
+            let mut round = || {
+                (0..8).for_each(|_| tokens.send(()));
+                assert_eq!(done.iter().take(8).count(), 8);
+            };
+            (0..WARM).for_each(|_| round());
+            // Threads that ran labs of their own, and are gone.
+            for seed in 0..8 {
+                let other = thread::spawn(move || lab(seed).unwatched().run(|| ()));
+                other.join().expect("no panic");
+            }
+            let before = calls();
+            (0..1_000).for_each(|_| round());
+            calls() - before
+        });
+        assert_eq!(freed, 0);
+    });
 }
 
 // ---- live: the platform's own part ----
 
 #[test]
 fn in_live_two_ps_at_work_allocate_nothing() {
-    /// Two goroutines play ping-pong on each P, so that no M ever looks for work and all of them
-    /// stay on their threads: what a thread allocates meanwhile, the scheduler has allocated.
-    fn pair(here: &AtomicU32) -> u64 {
-        let ((ping, pings), (pong, pongs)) = (chan(0), chan(0));
-        drop(go(move || pings.iter().for_each(|n: u32| pong.send(n + 1))));
-        let play = |rounds| {
-            for n in 0..rounds {
-                ping.send(n);
-                assert_eq!(pongs.recv(), Some(n + 1));
+    alone("in_live_two_ps_at_work_allocate_nothing", || {
+        /// Two goroutines play ping-pong on each P, so that no M ever looks for work and all of them
+        /// stay on their threads: what a thread allocates meanwhile, the scheduler has allocated.
+        fn pair(here: &AtomicU32) -> u64 {
+            let ((ping, pings), (pong, pongs)) = (chan(0), chan(0));
+            drop(go(move || pings.iter().for_each(|n: u32| pong.send(n + 1))));
+            let play = |rounds| {
+                for n in 0..rounds {
+                    ping.send(n);
+                    assert_eq!(pongs.recv(), Some(n + 1));
+                }
+            };
+            play(100);
+            // Both run at this moment, so both Ps are taken, and stay taken.
+            here.fetch_add(1, SeqCst);
+            while here.load(SeqCst) < 2 {
+                std::hint::spin_loop();
             }
-        };
-        play(100);
-        // Both run at this moment, so both Ps are taken, and stay taken.
-        here.fetch_add(1, SeqCst);
-        while here.load(SeqCst) < 2 {
-            std::hint::spin_loop();
+            let (thread, before) = (thread::current().id(), calls());
+            play(2_000);
+            let counted = calls() - before;
+            assert_eq!(thread::current().id(), thread);
+            // Neither leaves its P before both have counted.
+            here.fetch_add(1, SeqCst);
+            while here.load(SeqCst) < 4 {
+                std::hint::spin_loop();
+            }
+            counted
         }
-        let (thread, before) = (thread::current().id(), calls());
-        play(2_000);
-        let counted = calls() - before;
-        assert_eq!(thread::current().id(), thread);
-        // Neither leaves its P before both have counted.
-        here.fetch_add(1, SeqCst);
-        while here.load(SeqCst) < 4 {
-            std::hint::spin_loop();
-        }
-        counted
-    }
-    let counted = live(2).run(|| {
-        let here = Arc::new(AtomicU32::new(0));
-        let other = Arc::clone(&here);
-        let other = go(move || pair(&other));
-        (pair(&here), other.join().expect("no panic"))
+        let counted = live(2).run(|| {
+            let here = Arc::new(AtomicU32::new(0));
+            let other = Arc::clone(&here);
+            let other = go(move || pair(&other));
+            (pair(&here), other.join().expect("no panic"))
+        });
+        assert_eq!(counted, (0, 0));
     });
-    assert_eq!(counted, (0, 0));
 }
 
 #[test]
 fn in_live_sleeping_and_waking_allocates_nothing() {
-    // With one P there is one M: this thread, which polls, sleeps and wakes by itself.
-    let counted = live(1).run(|| {
-        measured(|| {
-            let (tokens, done) = crew(4, || sleep(Duration::from_micros(20)));
-            move || {
-                (0..4).for_each(|_| tokens.send(()));
-                assert_eq!(done.iter().take(4).count(), 4);
-                yield_now();
-            }
-        })
+    alone("in_live_sleeping_and_waking_allocates_nothing", || {
+        // With one P there is one M: this thread, which polls, sleeps and wakes by itself.
+        let counted = live(1).run(|| {
+            measured(|| {
+                let (tokens, done) = crew(4, || sleep(Duration::from_micros(20)));
+                move || {
+                    (0..4).for_each(|_| tokens.send(()));
+                    assert_eq!(done.iter().take(4).count(), 4);
+                    yield_now();
+                }
+            })
+        });
+        assert_eq!(counted, 0);
     });
-    assert_eq!(counted, 0);
 }

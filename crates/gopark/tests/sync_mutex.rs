@@ -38,8 +38,7 @@ fn one_goroutine_at_a_time_has_it_also_across_calls_that_switch() {
                 }));
             }
             wg.wait();
-            let sum = *sum.lock();
-            sum
+            *sum.lock()
         },
         |got| assert_eq!(got, Ok(120)),
     );
@@ -105,8 +104,7 @@ fn a_holder_that_panics_gives_it_back() {
                 panic!("with the lock held");
             });
             panics.join().expect_err("it panicked");
-            let value = *lock.lock();
-            value
+            *lock.lock()
         },
         |got| assert_eq!(got, Ok(2)),
     );
@@ -114,12 +112,13 @@ fn a_holder_that_panics_gives_it_back() {
 
 #[test]
 fn a_guard_shares_its_value_only_if_the_value_can_be_shared() {
-    assert!(Is::<MutexGuard<'static, u32>>::SYNC);
-    assert!(!Is::<MutexGuard<'static, Cell<u32>>>::SYNC, "two threads could use one Cell");
-    assert!(Is::<Mutex<Cell<u32>>>::SYNC);
-    assert!(!Is::<Mutex<std::rc::Rc<u32>>>::SYNC);
-    assert!(!Is::<Mutex<std::rc::Rc<u32>>>::SEND);
-    assert!(!Is::<MutexGuard<'static, std::rc::Rc<u32>>>::SEND);
+    assert!(Is::<MutexGuard<'static, u32>>::sync());
+    assert!(!Is::<MutexGuard<'static, Cell<u32>>>::sync(), "two threads could use one Cell");
+    assert!(Is::<Mutex<Cell<u32>>>::sync());
+    assert!(!Is::<Mutex<std::rc::Rc<u32>>>::sync());
+    assert!(!Is::<Mutex<std::rc::Rc<u32>>>::send());
+    assert!(Is::<MutexGuard<'static, Cell<u32>>>::send());
+    assert!(!Is::<MutexGuard<'static, std::rc::Rc<u32>>>::send());
 }
 
 // ---- used wrongly ----

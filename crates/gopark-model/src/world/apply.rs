@@ -1,22 +1,33 @@
-//! One event further.
+//! One event further: which event is whose, and the run itself.
 //!
-//! Each arm first looks whether its event can be (`expect`), then does what the event says.
+//! Each arm first looks whether its event can be (`expect`), then does what the event says. In
+//! reading order:
+//! - [`goroutines`]: they are made, start, park, give way and end.
+//! - [`queues`]: what moves between slots, rings, hands and the global queue.
+//! - [`threads`]: what Ms do, and which P is whose.
+//! - [`outside`]: system calls, the poller, timers.
+//! - [`sync`]: channels, locks, WaitGroups.
 
-use std::collections::VecDeque;
+mod goroutines;
+
+mod queues;
+
+mod threads;
+
+mod outside;
+
+mod sync;
+
 use std::sync::Arc;
 
 use gopark_trace::event::Event;
-use gopark_trace::ids::{ChanId, GId, LockId, MId, Nanos, Obj, PId, WgId};
+use gopark_trace::ids::{GId, MId, Obj};
 use gopark_trace::record::Record;
-use gopark_trace::words::{
-    Drive, GStatus, LockHow, LockMode, PollMode, Queue, SysPath, WaitReason, YieldKind,
-};
+use gopark_trace::words::{GStatus, Queue};
 
 use super::{Violation, World};
-use crate::things::{Channel, Goroutine, Lock, MStatus, PStatus, Place, Timer, WaitGroup};
+use crate::things::Place;
 
-/// Goroutines that leave a full ring together.
-const OVERFLOW: usize = 129;
 /// What a ring holds.
 const RING: usize = 256;
 
@@ -128,7 +139,7 @@ impl World {
                 self.program = Arc::from(&**program);
             }
             Event::Site { site, file, line, .. } => {
-                self.sites.insert(*site, (Arc::from(&**file), *line));
+                Arc::make_mut(&mut self.sites).insert(*site, (Arc::from(&**file), *line));
             }
             Event::Snapshot { state } => self.load(state),
             Event::Gap { .. } => self.known = false,
@@ -148,10 +159,12 @@ impl World {
                 if let Some(g) = self.gs.get_mut(g.0) {
                     g.name = named;
                 }
+                // A goroutine's name ends with it; other things may come back after a snapshot.
+                return;
             }
             _ => {}
         }
-        self.names.insert(obj, Arc::from(name));
+        Arc::make_mut(&mut self.names).insert(obj, Arc::from(name));
     }
 
     // ---- what must hold ----
@@ -172,15 +185,23 @@ impl World {
         }
     }
 
+    /// Who acts must run on the acting M.
     fn expect_running(&self, g: GId, m: Option<MId>, check: &mut Check) {
         let place = self.g(g).map(|x| x.place);
         let runs = m.is_some_and(|m| place == Some(Place::Running(m)));
         check.expect(runs, "R1", || format!("{g} acts on {m:?} but is {place:?}"));
     }
 
+    /// Who is put somewhere from a hand must be in it.
     fn expect_in_hand(&self, g: GId, m: Option<MId>, check: &mut Check) {
         let place = self.g(g).map(|x| x.place);
         let held = m.is_some_and(|m| place == Some(Place::Hand(m)));
         check.expect(held, "R2", || format!("{g} should be in the hand of {m:?} but is {place:?}"));
+    }
+
+    /// A goroutine must have this status.
+    fn expect_status(&self, g: GId, status: GStatus, what: &str, check: &mut Check) {
+        let is = self.g(g).map_or(GStatus::Dead, |x| x.status);
+        check.expect(is == status, "R1", || format!("{g} {what} but is {is}, not {status}"));
     }
 }

@@ -2,14 +2,14 @@
 
 use std::collections::VecDeque;
 
-use gopark_trace::ids::GId;
+use gopark_trace::ids::{GId, Obj};
 use gopark_trace::snapshot::{
     ChanSnap, GSnap, LockSnap, MSnap, PSnap, Snapshot, TimerSnap, WgSnap,
 };
 use gopark_trace::words::GStatus;
 
 use super::World;
-use crate::things::{Channel, Goroutine, Lock, MStatus, PStatus, Place, Timer, WaitGroup};
+use crate::things::{Channel, Goroutine, Lock, MStatus, Machine, PStatus, Place, Timer, WaitGroup};
 
 impl World {
     /// The world a snapshot describes.
@@ -44,13 +44,14 @@ impl World {
             self.place(g, Place::Global, |world| world.global.push_back(g));
         }
         for &p in &state.idle_ps {
-            if let Some(x) = self.p_mut(p) {
+            if let Some(x) = self.p_mut(p).filter(|x| x.m.is_none() && x.status != PStatus::Idle) {
                 x.status = PStatus::Idle;
                 self.idle_ps.push(p);
             }
         }
         for &m in &state.idle_ms {
-            if let Some(x) = self.m_mut(m) {
+            let free = |x: &&mut Machine| x.p.is_none() && x.g.is_none() && x.hand.is_empty();
+            if let Some(x) = self.m_mut(m).filter(|x| free(x) && x.status != MStatus::Idle) {
                 x.status = MStatus::Idle;
                 self.idle_ms.push(m);
             }
@@ -74,7 +75,7 @@ impl World {
             parent: g.parent,
             name: g.name.clone(),
             site: g.site,
-            status: if waits { GStatus::Waiting } else { GStatus::Runnable },
+            status: g.status,
             place: if waits { Place::Waiting } else { Place::Gone },
             wait: g.wait.filter(|_| waits),
             on: g.on.filter(|_| waits),
@@ -143,20 +144,26 @@ impl World {
             x.status = PStatus::Running;
             self.m_mut(m.m).into_iter().for_each(|x| x.p = Some(p));
         }
-        let status = m.g.and_then(|g| self.g(g)).map(|g| g.status);
         if let Some(x) = self.m_mut(m.m) {
             x.next_p = m.next_p;
             x.looks = m.spinning;
-            x.status = match (m.polling, m.spinning, m.next_p, status) {
+            x.status = match (m.polling, m.spinning, m.next_p) {
                 (true, ..) => MStatus::Polling,
-                (_, true, None, _) => MStatus::Spinning,
-                (_, _, Some(_), _) => MStatus::Starting,
+                (_, true, None) => MStatus::Spinning,
+                (_, _, Some(_)) => MStatus::Starting,
                 _ => MStatus::Running,
             };
         }
-        if let Some(g) = m.g {
-            self.place(g, Place::Running(m.m), |world| {
-                world.m_mut(m.m).into_iter().for_each(|x| x.g = Some(g));
+        if let Some(g) = m.g.filter(|_| self.m(m.m).is_some_and(|x| x.g.is_none())) {
+            let (place, status) = match self.g(g).map(|g| g.status) {
+                Some(GStatus::Syscall) => (Place::Syscall(m.m), MStatus::Syscall),
+                Some(GStatus::Held) => (Place::Held(m.m), MStatus::Held),
+                _ => (Place::Running(m.m), MStatus::Running),
+            };
+            self.place(g, place, |world| {
+                if let Some(x) = world.m_mut(m.m) {
+                    (x.g, x.status) = (Some(g), status);
+                }
             });
         }
         for &g in &m.hand {
@@ -173,7 +180,7 @@ impl World {
                 c.chan.0.into(),
                 Channel {
                     id: c.chan,
-                    name: c.name.clone(),
+                    name: c.name.clone().or_else(|| self.told_name(Obj::Chan(c.chan))),
                     cap: c.cap,
                     len: c.len,
                     closed: c.closed,
@@ -187,7 +194,7 @@ impl World {
                 l.lock.0.into(),
                 Lock {
                     id: l.lock,
-                    name: l.name.clone(),
+                    name: l.name.clone().or_else(|| self.told_name(Obj::Lock(l.lock))),
                     owner: l.owner,
                     readers: 0,
                     waiters: queue(&l.waiters),
@@ -200,7 +207,7 @@ impl World {
                 w.wg.0.into(),
                 WaitGroup {
                     id: w.wg,
-                    name: w.name.clone(),
+                    name: w.name.clone().or_else(|| self.told_name(Obj::Wg(w.wg))),
                     counter: w.counter,
                     waiters: queue(&w.waiters),
                 },

@@ -76,6 +76,15 @@ fn help(sections: &[(String, Vec<KeyHint>)], now: &[KeyHint], area: Rect, pen: &
     let does = hints().map(|h| width(&h.does)).max().unwrap_or(0);
     let room = area.height.saturating_sub(4).max(1);
     let across = area.width.saturating_sub(4) + GUTTER;
+    // Where there is little room, keys that belong together share a line.
+    let roomy = (across / (key + READABLE + GUTTER)).max(1);
+    let together;
+    let sections = if (1..=roomy).any(|n| fill(sections, n, room).len() == total(sections)) {
+        sections
+    } else {
+        together = sections.iter().map(|(t, hints)| (t.clone(), joined(hints))).collect::<Vec<_>>();
+        &together
+    };
     // As few columns as hold all keys; what the keys do is cut before a key is left out.
     let most = (across / (key + 14 + GUTTER)).max(1);
     let holds = |columns: &u16| fill(sections, *columns, room).len() == total(sections);
@@ -100,6 +109,46 @@ fn help(sections: &[(String, Vec<KeyHint>)], now: &[KeyHint], area: Rect, pen: &
             }
         }
     }
+}
+
+/// Columns for the keys of one line: as many as the longest key alone takes.
+const KEYS: u16 = 9;
+
+/// Columns that say enough of what a key does.
+const READABLE: u16 = 26;
+
+/// Hints with neighbours that do nearly the same on one line: "←/→  one decision back/forward".
+fn joined(hints: &[KeyHint]) -> Vec<KeyHint> {
+    let mut lines: Vec<KeyHint> = Vec::new();
+    for hint in hints {
+        let both = lines.last().and_then(|last| {
+            let key = format!("{}/{}", last.key, hint.key);
+            let does = in_one(&last.does, &hint.does).filter(|_| width(&key) <= KEYS)?;
+            Some(KeyHint { key, does })
+        });
+        match (both, lines.last_mut()) {
+            (Some(both), Some(last)) => *last = both,
+            _ => lines.push(hint.clone()),
+        }
+    }
+    lines
+}
+
+/// Two phrases as one, if they begin or end with the same two words and the result is short.
+fn in_one(a: &str, b: &str) -> Option<String> {
+    const SAME: usize = 2;
+    let (x, y): (Vec<_>, Vec<_>) = (a.split(' ').collect(), b.split(' ').collect());
+    let head = x.iter().zip(&y).take_while(|(a, b)| a == b).count();
+    let tail = x.iter().rev().zip(y.iter().rev()).take_while(|(a, b)| a == b).count();
+    let both = if head >= SAME {
+        format!("{a}/{}", y[head..].join(" "))
+    } else if tail >= SAME {
+        let start = |words: &[&str]| words[..words.len() - tail].join(" ");
+        format!("{}/{} {}", start(&x), start(&y), x[x.len() - tail..].join(" "))
+    } else {
+        return None;
+    };
+    (width(&both) <= READABLE + 8).then_some(both)
 }
 
 /// Columns between two columns of the help.

@@ -126,7 +126,7 @@ fn assert_batch(size: u32, procs: u32, record: &Record, p: PId, gs: &[GId], left
 
 #[test]
 fn r26_a_batch_is_the_share_of_a_p_and_at_most_128() {
-    let batches_of = |procs: usize, goroutines: u32| {
+    let batches_of = |procs: usize, goroutines: usize| {
         let memory = gopark::sink::Memory::default();
         lab(2).procs(procs).unwatched().record(memory.clone()).run(move || {
             let (told, done) = chan(0);

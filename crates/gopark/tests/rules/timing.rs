@@ -143,10 +143,11 @@ fn r81_the_clock_jumps_only_when_nobody_can_act() {
 #[test]
 fn r105_a_sleeper_is_no_deadlock_until_it_has_woken() {
     let memory = Memory::default();
-    let ran: Result<(), Failure> = lab(1).procs(2).unwatched().record(memory.clone()).try_run(|| {
-        drop(go(|| sleep(Duration::from_millis(7))));
-        park_forever();
-    });
+    let ran: Result<(), Failure> =
+        lab(1).procs(2).unwatched().record(memory.clone()).try_run(|| {
+            drop(go(|| sleep(Duration::from_millis(7))));
+            park_forever();
+        });
     let failure = ran.expect_err("nobody is left");
     assert!(failure.text.starts_with("fatal error: all goroutines are asleep"), "{failure}");
     let records = memory.records();

@@ -1,12 +1,11 @@
 //! One program in both drives: what Go promises must not depend on who moves the scheduler.
 
-use gopark::{Failure, Live, lab};
+#[path = "live.rs"]
+mod live;
 
-/// A live run that looks for no viewer.
-pub(crate) fn live(procs: usize) -> Live {
-    // SAFETY: no goroutine of these tests keeps a thread-affine value across a call into gopark.
-    unsafe { gopark::live() }.procs(procs).unwatched()
-}
+use gopark::{Failure, lab};
+
+pub(crate) use self::live::live;
 
 /// Runs `program` in the lab with several seeds and in live, on one P, two and four, and shows each
 /// end to `check`.

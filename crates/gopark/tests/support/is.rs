@@ -3,23 +3,31 @@
 
 use std::marker::PhantomData;
 
-/// Ask `Is::<T>::SYNC` and `Is::<T>::SEND`; a concrete `T` only.
+/// Ask `Is::<T>::sync()` and `Is::<T>::send()`; of a concrete `T` only.
 pub(crate) struct Is<T>(PhantomData<T>);
 
-/// The answer when the inherent constant below does not apply.
+/// The answer when the inherent function below does not apply.
 pub(crate) trait NotSync {
-    const SYNC: bool = false;
+    fn sync() -> bool {
+        false
+    }
 }
 impl<T> NotSync for Is<T> {}
 impl<T: Sync> Is<T> {
-    pub(crate) const SYNC: bool = true;
+    pub(crate) fn sync() -> bool {
+        true
+    }
 }
 
 /// As [`NotSync`].
 pub(crate) trait NotSend {
-    const SEND: bool = false;
+    fn send() -> bool {
+        false
+    }
 }
 impl<T> NotSend for Is<T> {}
 impl<T: Send> Is<T> {
-    pub(crate) const SEND: bool = true;
+    pub(crate) fn send() -> bool {
+        true
+    }
 }

@@ -1,6 +1,15 @@
 //! What goroutines do: they are made, start, park, give way and end.
 
-use super::*;
+use std::collections::VecDeque;
+
+use gopark_trace::event::Event;
+use gopark_trace::ids::{GId, MId, Nanos, Obj};
+use gopark_trace::record::Record;
+use gopark_trace::words::{GStatus, Queue, WaitReason, YieldKind};
+
+use super::Check;
+use crate::things::{MStatus, Place};
+use crate::world::World;
 
 impl World {
     pub(super) fn go_event(&mut self, record: &Record, check: &mut Check) {
@@ -27,10 +36,7 @@ impl World {
             }
             Event::GoReady { g, to } => {
                 self.ensure_g(*g);
-                let status = self.status(*g);
-                check.expect(status == GStatus::Waiting, "R1", || {
-                    format!("{g} is made ready but is {status}")
-                });
+                self.expect_status(*g, GStatus::Waiting, "is made ready", check);
                 self.expect_free(*to, check);
                 self.move_to(*g, *to, m);
             }
@@ -64,6 +70,8 @@ impl World {
                 let Some(m) = m.filter(|&m| self.ensure_m(m)) else { return };
                 self.ensure_g(*from);
                 self.ensure_g(*to);
+                self.expect_running(*from, Some(m), check);
+                self.expect_status(*to, GStatus::Waiting, "is switched to", check);
                 self.take_out(*from);
                 self.set_g(*from, Place::Waiting, GStatus::Waiting);
                 self.run_on(*to, m);
@@ -78,10 +86,6 @@ impl World {
         if let Some(x) = self.gs.get_mut(g.0) {
             x.working = time;
         }
-    }
-
-    fn status(&self, g: GId) -> GStatus {
-        self.g(g).map_or(GStatus::Dead, |x| x.status)
     }
 
     fn start(&mut self, record: &Record, g: GId, from: Queue, tick: u32, check: &mut Check) {

@@ -1,6 +1,13 @@
 //! System calls, the poller, timers.
 
-use super::*;
+use gopark_trace::event::Event;
+use gopark_trace::ids::TimerId;
+use gopark_trace::record::Record;
+use gopark_trace::words::{Drive, GStatus, PollMode, Queue, SysPath};
+
+use super::Check;
+use crate::things::{MStatus, Timer};
+use crate::world::World;
 
 impl World {
     pub(super) fn outside_event(&mut self, record: &Record, check: &mut Check) {
@@ -12,6 +19,7 @@ impl World {
             }
             Event::SysExit { g, path, .. } => {
                 self.ensure_g(*g);
+                self.expect_status(*g, GStatus::Syscall, "is back from a call", check);
                 match (path, actor) {
                     (SysPath::Global, _) | (_, None) => self.move_to(*g, Queue::Global, actor),
                     (_, Some(m)) if self.ensure_m(m) => self.run_on(*g, m),
@@ -40,14 +48,10 @@ impl World {
                 }
             }
             Event::TimerAdd { timer, p, when, kind, g } => {
-                let new = Timer { id: *timer, p: *p, when: *when, kind: *kind, g: *g };
-                if let Some(old) = self.timers.insert(*timer, new) {
-                    self.due.remove(&(old.when, *timer));
-                }
-                self.due.insert((*when, *timer));
+                self.set_timer(Timer { id: *timer, p: *p, when: *when, kind: *kind, g: *g });
             }
             Event::TimerFire { timer, owner, .. } => {
-                let set = self.timers.get(timer).copied();
+                let set = self.timers.get(timer.0).copied();
                 check.expect(set.is_some(), "R73", || format!("{timer} fires but is not set"));
                 check.expect(set.is_none_or(|t| t.p == *owner), "R73", || {
                     format!("{timer} is not on {owner}")
@@ -59,22 +63,29 @@ impl World {
             }
             Event::TimerStop { timer, .. } => self.unset(*timer),
             Event::TimerReset { timer, p, when } => {
-                if let Some(t) = self.timers.get_mut(timer) {
-                    self.due.remove(&(t.when, *timer));
-                    (t.when, t.p) = (*when, *p);
-                    self.due.insert((*when, *timer));
+                if let Some(&old) = self.timers.get(timer.0) {
+                    self.set_timer(Timer { when: *when, p: *p, ..old });
                 }
             }
             Event::TimersMove { from, to, .. } => {
-                self.timers.values_mut().filter(|t| t.p == *from).for_each(|t| t.p = *to);
+                let moved: Vec<Timer> =
+                    self.timers.iter().filter(|t| t.p == *from).copied().collect();
+                moved.into_iter().for_each(|t| self.set_timer(Timer { p: *to, ..t }));
             }
             _ => {}
         }
     }
 
-    fn unset(&mut self, timer: gopark_trace::TimerId) {
-        if let Some(t) = self.timers.remove(&timer) {
-            self.due.remove(&(t.when, timer));
+    /// Sets a timer, or sets it anew.
+    pub(in crate::world) fn set_timer(&mut self, timer: Timer) {
+        self.unset(timer.id);
+        self.due.insert((timer.when, timer.id));
+        self.timers.insert(timer.id.0, timer);
+    }
+
+    fn unset(&mut self, timer: TimerId) {
+        if let Some(t) = self.timers.remove(timer.0) {
+            self.due.remove((t.when, timer));
         }
     }
 }

@@ -1,6 +1,15 @@
 //! What moves between slots, rings, hands and the global queue.
 
-use super::*;
+use gopark_trace::event::Event;
+use gopark_trace::ids::{GId, MId, PId};
+use gopark_trace::record::Record;
+use gopark_trace::words::{Drive, Queue};
+
+use super::Check;
+use crate::world::World;
+
+/// Goroutines that leave a full ring together.
+const OVERFLOW: usize = 129;
 
 impl World {
     pub(super) fn queue_event(&mut self, record: &Record, check: &mut Check) {
@@ -32,8 +41,9 @@ impl World {
                 }
             }
             Event::GlobalGet { p, gs, left, .. } => {
-                let head: Vec<GId> = self.global.iter().take(gs.len()).copied().collect();
-                check.expect(head == *gs, "R26", || {
+                let head = self.global.iter().take(gs.len());
+                check.expect(head.clone().eq(gs), "R26", || {
+                    let head: Vec<GId> = head.copied().collect();
                     format!("{p} takes {gs:?}, the queue begins with {head:?}")
                 });
                 for (i, &g) in gs.iter().enumerate() {

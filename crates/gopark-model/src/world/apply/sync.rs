@@ -1,6 +1,15 @@
 //! Channels, locks, WaitGroups.
 
-use super::*;
+use std::collections::VecDeque;
+
+use gopark_trace::event::Event;
+use gopark_trace::ids::{ChanId, LockId, Obj, WgId};
+use gopark_trace::record::Record;
+use gopark_trace::words::{LockHow, LockMode};
+
+use super::Check;
+use crate::things::{Channel, Lock, WaitGroup};
+use crate::world::{World, remove};
 
 impl World {
     pub(super) fn sync_event(&mut self, record: &Record, check: &mut Check) {
@@ -17,7 +26,7 @@ impl World {
                     check.expect(first == Some(*to), "R84", || {
                         format!("{to} is served, {first:?} came first")
                     });
-                    super::remove(&mut chan.recvq, *to);
+                    remove(&mut chan.recvq, *to);
                 }
             }
             Event::ChanRecv { chan, len, from, .. } => {
@@ -31,7 +40,7 @@ impl World {
                     check.expect(first == Some(*from), "R84", || {
                         format!("{from} is served, {first:?} came first")
                     });
-                    super::remove(&mut chan.sendq, *from);
+                    remove(&mut chan.sendq, *from);
                 }
             }
             Event::ChanClose { chan, receivers, senders } => {
@@ -70,7 +79,7 @@ impl World {
                     LockMode::Write => lock.owner = None,
                     LockMode::Read => lock.readers = lock.readers.saturating_sub(1),
                 }
-                woke.iter().for_each(|&g| super::remove(&mut lock.waiters, g));
+                woke.iter().for_each(|&g| remove(&mut lock.waiters, g));
             }
             Event::LockStarving { lock, on, .. } => self.lock_entry(*lock).starving = *on,
             Event::WgAdd { wg, delta, counter, woke } => {
@@ -82,7 +91,7 @@ impl World {
                 wg.counter = *counter;
                 let all = woke.is_empty() || wg.waiters.iter().eq(woke);
                 check.expect(all, "R95", || format!("{} lets go others than wait", wg.id));
-                woke.iter().for_each(|&g| super::remove(&mut wg.waiters, g));
+                woke.iter().for_each(|&g| remove(&mut wg.waiters, g));
             }
             Event::WgPass { wg } => {
                 let wg = self.wg_entry(*wg);
@@ -97,9 +106,10 @@ impl World {
     pub(super) fn chan_entry(&mut self, id: ChanId) -> &mut Channel {
         let n = id.0.into();
         if self.chans.get(n).is_none() {
+            let name = self.told_name(Obj::Chan(id));
             let (recvq, sendq) = (VecDeque::new(), VecDeque::new());
-            self.chans
-                .insert(n, Channel { id, name: None, cap: 0, len: 0, closed: false, recvq, sendq });
+            let chan = Channel { id, name, cap: 0, len: 0, closed: false, recvq, sendq };
+            self.chans.insert(n, chan);
         }
         self.chans.get_mut(n).expect("just put there")
     }
@@ -107,11 +117,10 @@ impl World {
     pub(super) fn lock_entry(&mut self, id: LockId) -> &mut Lock {
         let n = id.0.into();
         if self.locks.get(n).is_none() {
+            let name = self.told_name(Obj::Lock(id));
             let waiters = VecDeque::new();
-            self.locks.insert(
-                n,
-                Lock { id, name: None, owner: None, readers: 0, waiters, starving: false },
-            );
+            let lock = Lock { id, name, owner: None, readers: 0, waiters, starving: false };
+            self.locks.insert(n, lock);
         }
         self.locks.get_mut(n).expect("just put there")
     }
@@ -119,8 +128,14 @@ impl World {
     pub(super) fn wg_entry(&mut self, id: WgId) -> &mut WaitGroup {
         let n = id.0.into();
         if self.wgs.get(n).is_none() {
-            self.wgs.insert(n, WaitGroup { id, name: None, counter: 0, waiters: VecDeque::new() });
+            let name = self.told_name(Obj::Wg(id));
+            self.wgs.insert(n, WaitGroup { id, name, counter: 0, waiters: VecDeque::new() });
         }
         self.wgs.get_mut(n).expect("just put there")
+    }
+
+    /// The name a thing was given before it, or before a snapshot that left it out.
+    pub(in crate::world) fn told_name(&self, obj: Obj) -> Option<String> {
+        self.names.get(&obj).map(|name| name.to_string())
     }
 }

@@ -1,6 +1,13 @@
 //! What Ms do, and which P is whose.
 
-use super::*;
+use gopark_trace::event::Event;
+use gopark_trace::ids::{GId, MId, PId};
+use gopark_trace::record::Record;
+use gopark_trace::words::{GStatus, Queue};
+
+use super::Check;
+use crate::things::{MStatus, PStatus, Place};
+use crate::world::World;
 
 impl World {
     pub(super) fn m_event(&mut self, record: &Record, check: &mut Check) {
@@ -62,7 +69,7 @@ impl World {
         if !self.ensure_m(m) {
             return;
         }
-        self.spinning += u32::from(spinning);
+        self.spinning = self.spinning.saturating_add(u32::from(spinning));
         if let Some(x) = self.m_mut(m) {
             x.status = MStatus::Starting;
             x.next_p = p;
