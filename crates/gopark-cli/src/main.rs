@@ -103,9 +103,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode, Failed> {
             clap_complete::generate(shell, &mut Cli::command(), "gopark", &mut out);
             print_bytes(&out)
         }
-        Some(Command::Man) => {
-            print_bytes(&man().map_err(Failed::new)?)
-        }
+        Some(Command::Man) => print_bytes(&man().map_err(Failed::new)?),
         Some(Command::Program(program)) => run_program(&program),
     }
 }

@@ -57,7 +57,8 @@ fn other_seeds_give_other_runs() {
     for lesson in LESSONS {
         let one = run(lesson, Drive::Lab { seed: 1 }, lesson.procs);
         let other = run(lesson, Drive::Lab { seed: 2 }, lesson.procs);
-        let events = |records: Vec<Record>| records.into_iter().map(|r| r.event).collect::<Vec<_>>();
+        let events =
+            |records: Vec<Record>| records.into_iter().map(|r| r.event).collect::<Vec<_>>();
         assert_ne!(events(one)[1..], events(other)[1..], "{}", lesson.name);
     }
 }

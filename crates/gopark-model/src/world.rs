@@ -24,7 +24,7 @@ use crate::things::{
 };
 
 /// Ids of Ms and Ps above this are not believed.
-const MAX_INDEX: u32 = 1 << 14;
+pub(crate) const MAX_INDEX: u32 = 1 << 14;
 
 /// An event whose precondition did not hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -243,6 +243,11 @@ impl World {
     /// The timers that are set, the first due first.
     pub fn timers(&self) -> impl Iterator<Item = &Timer> {
         self.due.iter().filter_map(|(_, id)| self.timers.get(id.0))
+    }
+
+    /// A timer that is set.
+    pub fn timer(&self, timer: TimerId) -> Option<&Timer> {
+        self.timers.get(timer.0)
     }
 
     /// The file and line of a site.

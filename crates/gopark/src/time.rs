@@ -22,7 +22,8 @@ pub fn sleep(time: Duration) {
     let kernel = kernel();
     let site = kernel.site(Location::caller());
     kernel.gate();
-    let when = kernel.now().plus(time.into());
+    // The last moment of all stands for "no timer".
+    let when = kernel.now().plus(time.into()).min(Nanos(u64::MAX - 1));
     kernel.park(Park {
         why: WaitReason::Sleep,
         on: None,

@@ -316,7 +316,7 @@ fn what_ended_threads_left_behind_is_not_freed_by_the_scheduler() {
     alone("what_ended_threads_left_behind_is_not_freed_by_the_scheduler", || {
         let freed = lab(1).procs(1).unwatched().run(|| {
             let (tokens, done) = crew(8, || {});
-            let mut round = || {
+            let round = || {
                 (0..8).for_each(|_| tokens.send(()));
                 assert_eq!(done.iter().take(8).count(), 8);
             };

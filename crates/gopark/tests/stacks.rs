@@ -17,8 +17,11 @@ fn deep() -> u8 {
 fn a_long_parked_goroutine_shrinks_and_goes_on_unharmed() {
     let memory = Memory::default();
     // SAFETY: no goroutine here keeps a thread-affine value across a call into gopark.
-    let live =
-        unsafe { gopark::live() }.procs(1).shrink_after(Duration::from_millis(1)).unwatched();
+    let live = unsafe { gopark::live() }
+        .procs(1)
+        .stack_size(128 << 10)
+        .shrink_after(Duration::from_millis(1))
+        .unwatched();
     let sum = live.record(memory.clone()).run(|| {
         let (tx, rx) = chan(0);
         let parked = go(move || {

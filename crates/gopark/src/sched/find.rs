@@ -418,13 +418,17 @@ impl<Pl: Platform> Sched<Pl> {
         if !self.is_ending() {
             self.pl.poll(m, until);
         }
+        if self.is_ending() {
+            return false;
+        }
+        // Told before another M may poll: there is one at a time.
+        emit!(self, m, None, [], Event::PollEnd { gs: Vec::new() }, None);
         self.poll_until.store(u64::MAX, Ordering::SeqCst);
         self.polling.store(false, Ordering::SeqCst);
         self.gate(m, Gate::Find);
         if self.is_ending() {
             return false;
         }
-        emit!(self, m, None, [], Event::PollEnd { gs: Vec::new() }, None);
         let mut locked = self.lock();
         let Some(p) = self.pidle_get(m, &mut locked) else { return false };
         drop(locked);

@@ -169,7 +169,7 @@ impl<Pl: Platform> Sched<Pl> {
             Some(p) => self.start_m(m, locked, p, true),
             None => {
                 let back = self.spinning.stop();
-                drop(locked);
+                // Under the lock: an M that gives up its P looks for the note under it, too.
                 self.leave_note(m, Some(spin_stamp(back)));
             }
         }
