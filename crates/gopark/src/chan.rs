@@ -40,6 +40,7 @@ pub fn chan<T: Send + 'static>(cap: usize) -> (Sender<T>, Receiver<T>) {
         recvq: WaitQueue::new(),
         sendq: WaitQueue::new(),
         closed: false,
+        made: false,
         events: 0,
     };
     let chan = Arc::new_cyclic(|me| Chan {
@@ -75,6 +76,8 @@ struct State<T> {
     recvq: WaitQueue<Slot<T>>,
     sendq: WaitQueue<Slot<T>>,
     closed: bool,
+    /// Whether it was told of.
+    made: bool,
     /// Events emitted under the lock.
     events: u32,
 }
@@ -124,7 +127,9 @@ impl<T: Send + 'static> Chan<T> {
             kernel.register(me);
         }
         let mut state = self.state.lock();
-        if new {
+        // Whoever comes first, not whoever drew the number.
+        if !state.made {
+            state.made = true;
             let event = Event::ChanMake { chan: call.chan, cap: self.cap as u32 };
             call.emit(&mut state, event, None);
         }
@@ -255,12 +260,13 @@ impl<T: Send + 'static> Chan<T> {
             call.emit(&mut state, event, None);
         }
         drop(state);
-        drop(unsent);
         let of = gs.len() as u32;
         for (i, g) in gs.into_iter().enumerate().rev() {
             let rule = Rule::CloseReadiesInReverse { place: i as u32 + 1, of };
             call.kernel.ready(g, call.site, Some(rule));
         }
+        // Last: dropping one may panic, and then everybody is ready at least.
+        drop(unsent);
     }
 }
 

@@ -53,6 +53,8 @@ struct State {
     alone: bool,
     /// Stopped, and the viewer was told.
     told: bool,
+    /// The viewer was told so and has not been told yet that it goes on (live).
+    stood: bool,
     /// Ms that stand at a gate (live).
     standing: u32,
     /// The world is stopped for a snapshot (live).
@@ -127,6 +129,7 @@ impl Conductor {
                 stop: false,
                 alone: false,
                 told: false,
+                stood: false,
                 standing: 0,
                 frozen: false,
                 tempo: 0,
@@ -313,8 +316,22 @@ impl Conductor {
 
     /// Tells the viewer that the world stands.
     pub(crate) fn tell_paused(&self, seq: u64, time: Nanos) {
-        self.state.lock().told = true;
+        let mut state = self.state.lock();
+        if !state.holds() {
+            // The viewer has changed its mind meanwhile.
+            return;
+        }
+        state.told = true;
+        state.stood = true;
+        drop(state);
         self.herald.paused(seq, time);
+    }
+
+    /// Tells the viewer that the world goes on, if it was told that it stands.
+    pub(crate) fn tell_running(&self) {
+        if std::mem::take(&mut self.state.lock().stood) {
+            self.herald.running();
+        }
     }
 
     /// The run is over: nobody needs to stand any more.

@@ -210,8 +210,6 @@ impl<T: Send + 'static> JoinHandle<T> {
 impl<T> Drop for JoinHandle<T> {
     /// From now on a panic of the goroutine ends the program, at once if it has panicked already.
     fn drop(&mut self) {
-        // After the run nobody minds. A Drop never switches, so the caller goes on to its next call.
-        let Some(kernel) = current::kernel_if_any() else { return };
         let mut state = self.task.state.lock();
         state.abandoned = true;
         let text = match &state.result {
@@ -219,7 +217,10 @@ impl<T> Drop for JoinHandle<T> {
             _ => return,
         };
         drop(state);
-        kernel.fail(EndKind::Panic, text, Some(Rule::PanicEnds { g: self.g }));
+        // After the run nobody minds. A Drop never switches, so the caller goes on to its next call.
+        if let Some(kernel) = current::kernel_if_any() {
+            kernel.fail(EndKind::Panic, text, Some(Rule::PanicEnds { g: self.g }));
+        }
     }
 }
 

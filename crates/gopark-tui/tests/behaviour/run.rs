@@ -319,6 +319,16 @@ impl Bench {
         self.settle();
     }
 
+    /// Decisions forward to the end of the step that ends at `to`.
+    pub(crate) fn steps_to(&mut self, to: u64) {
+        while self.app.at() < to {
+            let from = self.app.at();
+            self.step();
+            assert!(self.app.at() > from, "it stands at {from}");
+        }
+        assert_eq!(self.app.at(), to);
+    }
+
     /// What the lesson says now.
     pub(crate) fn words(&mut self) -> String {
         self.app.scene().narration.text

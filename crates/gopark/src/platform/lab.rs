@@ -105,12 +105,19 @@ impl Lab {
     /// Runs everything to its end; `m0` is already set up.
     pub(crate) fn drive(&self, sched: &Sched<Self>, m0: &'static M) {
         self.launch(sched, m0);
-        let before = current::set(std::ptr::null());
+        /// Gives the thread its own M back, also when a sink panics.
+        struct Restore(*const M);
+        impl Drop for Restore {
+            fn drop(&mut self) {
+                current::set(self.0);
+            }
+        }
+        let restore = Restore(current::set(std::ptr::null()));
         while !sched.is_ending() {
             let Some(next) = self.pick() else { break };
             self.turn(next);
         }
-        current::set(before);
+        drop(restore);
         self.output.borrow_mut().sink.flush();
         if let Some(conductor) = &self.conductor {
             conductor.goodbye();

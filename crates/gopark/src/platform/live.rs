@@ -49,14 +49,13 @@ pub(crate) struct Recorder {
     ring: Producer,
 }
 
-/// What the drain thread reads.
+/// The numbers of lines.
 #[derive(Default)]
-struct Shared {
-    /// The rings of Ms, with their readers.
-    rings: Vec<(MId, Consumer)>,
-    /// Lines that were numbered since the drain last looked.
-    new_sites: Vec<Event>,
-    sites: HashMap<usize, SiteId>,
+struct Sites {
+    /// By the address of the location.
+    known: HashMap<usize, SiteId>,
+    /// Those that were numbered since the drain last looked.
+    new: Vec<Event>,
 }
 
 /// The platform of live runs.
@@ -69,7 +68,9 @@ pub(crate) struct Live {
     poller: Lock<Poller>,
     waker: Waker,
     threads: Mutex<Vec<JoinHandle<()>>>,
-    shared: Mutex<Shared>,
+    /// The rings of Ms, with their readers; empty while the drain reads them.
+    rings: Mutex<Vec<(MId, Consumer)>>,
+    sites: Mutex<Sites>,
     conductor: Option<Arc<Conductor>>,
     ring_words: usize,
 }
@@ -88,7 +89,8 @@ impl Live {
             poller: Lock::new(Poller { poll, events: Events::with_capacity(128) }),
             waker,
             threads: Mutex::new(Vec::new()),
-            shared: Mutex::new(Shared::default()),
+            rings: Mutex::new(Vec::new()),
+            sites: Mutex::new(Sites::default()),
             conductor,
             ring_words,
         })
@@ -113,9 +115,11 @@ impl Live {
     /// Stops the clock, or lets it go on.
     fn set_clock(&self, go: bool) {
         if go {
-            let at = self.stands_at.swap(u64::MAX, Ordering::SeqCst);
+            let at = self.stands_at.load(Ordering::SeqCst);
             if at != u64::MAX {
+                // First how long it stood, then that it goes: whoever reads in between sees it stand.
                 self.stood.store(self.raw_now().saturating_sub(at), Ordering::SeqCst);
+                self.stands_at.store(u64::MAX, Ordering::Release);
             }
         } else if self.stands_at.load(Ordering::SeqCst) == u64::MAX {
             let now = self.raw_now().saturating_sub(self.stood.load(Ordering::SeqCst));
@@ -135,6 +139,17 @@ impl Live {
 
 /// A thread's life as an M.
 fn run_m(sched: &Sched<Live>, m: &'static M) {
+    /// An M that unwinds would leave others with a scheduler that is gone, or a P with nobody: a
+    /// bug in the runtime that must not go on.
+    struct AbortOnUnwind;
+    impl Drop for AbortOnUnwind {
+        fn drop(&mut self) {
+            if std::thread::panicking() {
+                std::process::abort();
+            }
+        }
+    }
+    let _guard = AbortOnUnwind;
     let before = current::set(m);
     // Warm: the collector behind the rings registers the thread at its first pin.
     m.loot.warm();
@@ -146,7 +161,8 @@ impl Platform for Live {
     const LAB: bool = false;
 
     fn now(&self) -> Nanos {
-        let stands_at = self.stands_at.load(Ordering::Relaxed);
+        // Acquire pairs with the Release in `set_clock`: a clock that goes has its new offset.
+        let stands_at = self.stands_at.load(Ordering::Acquire);
         if stands_at != u64::MAX {
             return Nanos(stands_at);
         }
@@ -167,7 +183,7 @@ impl Platform for Live {
             let (producer, consumer) = ring(self.ring_words);
             let recorder = Recorder { scratch: Scratch::new(), ring: producer };
             m.recorder.set(Some(Box::new(recorder)));
-            self.shared.lock().rings.push((m.id, consumer));
+            self.rings.lock().push((m.id, consumer));
         }
     }
 
@@ -256,12 +272,12 @@ impl Platform for Live {
     }
 
     fn site(&self, _m: &M, at: &'static Location<'static>) -> SiteId {
-        let mut shared = self.shared.lock();
-        let next = SiteId(shared.sites.len() as u32 + 1);
-        let site = *shared.sites.entry(std::ptr::from_ref(at).addr()).or_insert(next);
+        let mut sites = self.sites.lock();
+        let next = SiteId(sites.known.len() as u32 + 1);
+        let site = *sites.known.entry(std::ptr::from_ref(at).addr()).or_insert(next);
         if site == next {
             let (file, line, column) = (at.file().to_owned(), at.line(), at.column());
-            shared.new_sites.push(Event::Site { site, file, line, column });
+            sites.new.push(Event::Site { site, file, line, column });
         }
         site
     }

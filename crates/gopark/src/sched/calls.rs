@@ -25,6 +25,9 @@ impl<Pl: Platform> Sched<Pl> {
     /// Switches from the calling goroutine to its M.
     #[inline]
     fn switch(&self, request: Request) {
+        if std::thread::panicking() && !self.is_ending() {
+            self.switch_while_panicking();
+        }
         let g = self.m().curg.get().expect("a goroutine calls");
         // SAFETY: the goroutine runs, so its coroutine is there and its suspender valid.
         unsafe { (*g.suspender.get()).suspend(request) };
@@ -39,6 +42,18 @@ impl<Pl: Platform> Sched<Pl> {
             self.never_go_on();
         }
         m
+    }
+
+    /// A destructor that runs while a panic unwinds wants to wait. A switch now would leave the
+    /// thread's count of panics to the next goroutine, so the run ends instead.
+    #[cold]
+    fn switch_while_panicking(&self) {
+        let m = self.m();
+        let g = m.curg.get().map_or(0, |g| g.id.get());
+        let text = format!(
+            "fatal error: goroutine {g} waits in a destructor while it panics; gopark can't switch then\n"
+        );
+        self.finish(m, Ended { how: EndKind::Fatal, text, rule: None });
     }
 
     #[cold]
@@ -162,7 +177,9 @@ impl<Pl: Platform> Kernel for Sched<Pl> {
     }
 
     fn alive(&self) -> u64 {
-        self.made.load(Ordering::Relaxed) - self.gone.load(Ordering::Relaxed)
+        // Those that are gone first, or one made and gone in between would be missing.
+        let gone = self.gone.load(Ordering::Acquire);
+        self.made.load(Ordering::Acquire).saturating_sub(gone)
     }
 
     fn set_name(&self, name: String) {

@@ -135,13 +135,14 @@ impl<Pl: Platform> Sched<Pl> {
         g.shrunk.set(false);
         g.wait_on.set(park.on);
         g.since.set(self.time_seen(m));
-        g.word.switch(RUNNING, WAITING);
         if m.recording.get() {
             let mut stamps = vec![stamp_g(g)];
             stamps.extend(park.on.zip(park.on_number).map(|(on, n)| stamp(Structure::Obj(on), n)));
             let event = Event::GoPark { g: g.gid(), why: park.why, on: park.on };
             self.record(m, park.site, &stamps, &mut std::iter::once((event, Some(park.rule))));
         }
+        // From here on it is whoever's holds it still; see `proto::gword`.
+        g.word.switch(RUNNING, WAITING);
         m.curg.set(None);
         match park.commit {
             Commit::Nothing => {}

@@ -20,7 +20,7 @@ use gopark_trace::rule::Rule;
 use gopark_trace::words::{EndKind, LockHow, LockMode, WaitReason};
 use lock_api::MutexGuard as RawGuard;
 
-use crate::current::kernel;
+use crate::current::{kernel, kernel_if_any};
 use crate::ids::LazyId;
 use crate::kernel::{Commit, IdKind, Kernel, Park, stamp};
 use crate::lock::Lock;
@@ -528,7 +528,8 @@ impl<T: ?Sized> MutexGuard<'_, T> {
 
 impl<T: ?Sized> Drop for MutexGuard<'_, T> {
     fn drop(&mut self) {
-        let kernel = kernel();
+        // After the run there is nobody to hand the lock to.
+        let Some(kernel) = kernel_if_any() else { return };
         let site = kernel.site(self.site);
         let raw = &self.mutex.raw;
         let lock = LockId(raw.id.get(kernel, IdKind::Lock).0);

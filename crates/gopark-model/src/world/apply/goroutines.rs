@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use gopark_trace::event::Event;
 use gopark_trace::ids::{GId, MId, Nanos, Obj};
 use gopark_trace::record::Record;
-use gopark_trace::words::{GStatus, Queue, WaitReason, YieldKind};
+use gopark_trace::words::{GStatus, PreemptKind, Queue, WaitReason, YieldKind};
 
 use super::Check;
 use crate::things::{MStatus, Place};
@@ -51,10 +51,17 @@ impl World {
                 let rule = if *kind == YieldKind::Gosched { "R15" } else { "R17" };
                 check.expect(right, rule, || format!("{g} yields ({kind}) but goes to {to}"));
                 self.ensure_g(*g);
+                self.expect_free(*to, check);
                 self.move_to(*g, *to, m);
             }
-            Event::GoPreempt { g, to, .. } => {
+            Event::GoPreempt { g, kind, to } => {
                 self.expect_running(*g, m, check);
+                let own = record.actor.p.map(Queue::Slot);
+                let right = match kind {
+                    PreemptKind::StopTheWorld => own == Some(*to),
+                    PreemptKind::Cooperative | PreemptKind::Signal => *to == Queue::Global,
+                };
+                check.expect(right, "R16", || format!("{g} is preempted {kind} but goes to {to}"));
                 self.ensure_g(*g);
                 self.move_to(*g, *to, m);
             }

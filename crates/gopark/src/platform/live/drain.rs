@@ -17,6 +17,8 @@ use crate::sink::Sink;
 
 /// How often the rings are read.
 const EVERY: Duration = Duration::from_millis(1);
+/// Groups that are read from one ring before what they brought is handed on.
+const AT_ONCE: usize = 1 << 14;
 /// How often a world that is being stopped is looked at.
 const STAND: Duration = Duration::from_micros(100);
 /// How old an event must be before later ones may not come before it any more.
@@ -94,7 +96,7 @@ impl Work {
     /// Reads every ring once and hands on what has settled.
     fn round(&mut self, sched: &Sched<Live>) {
         let settled = sched.pl.now().minus(SETTLED);
-        self.read(sched);
+        self.read(sched, AT_ONCE);
         self.merger.drain(settled, &mut self.out);
         self.hand_on(sched);
         if !self.merger.known() {
@@ -103,10 +105,13 @@ impl Work {
         self.tell_if_standing(sched);
     }
 
-    fn read(&mut self, sched: &Sched<Live>) {
-        let mut shared = sched.pl.shared.lock();
-        for (m, ring) in &mut shared.rings {
-            while let Some(group) = ring.pop() {
+    /// Reads what the rings hold, at most `most` groups of each: a busy M may fill its ring as fast
+    /// as it is read. Ms that are made meanwhile are not kept waiting.
+    fn read(&mut self, sched: &Sched<Live>, most: usize) {
+        let mut rings = std::mem::take(&mut *sched.pl.rings.lock());
+        for (m, ring) in &mut rings {
+            for _ in 0..most {
+                let Some(group) = ring.pop() else { break };
                 self.merger.feed(*m, group);
             }
             match ring.lost() {
@@ -114,11 +119,14 @@ impl Work {
                 lost => self.merger.gap(*m, lost),
             }
         }
+        let mut shared = sched.pl.rings.lock();
+        rings.append(&mut shared);
+        *shared = rings;
     }
 
     /// Hands records on, each line before the first record that names it.
     fn hand_on(&mut self, sched: &Sched<Live>) {
-        let sites = std::mem::take(&mut sched.pl.shared.lock().new_sites);
+        let sites = std::mem::take(&mut sched.pl.sites.lock().new);
         for event in sites {
             let time = self.time;
             let seq = self.out.first().map_or(self.merger.seq(), |r| r.seq) + self.extra;
@@ -145,20 +153,19 @@ impl Work {
     /// snapshot.
     fn recover(&mut self, sched: &Sched<Live>) {
         let Some(conductor) = self.conductor.clone() else { return };
-        conductor.freeze(true);
+        let frozen = Frozen::new(&conductor);
         while !stands(sched, &conductor) {
             if sched.is_ending() {
                 // It will never stand. What is left comes out by time.
-                conductor.freeze(false);
                 return;
             }
             std::thread::park_timeout(STAND);
         }
-        self.read(sched);
+        self.read(sched, usize::MAX);
         let (state, base) = sched.snapshot();
         self.merger.rebase(&base, sched.pl.now(), Box::new(state), &mut self.out);
         self.hand_on(sched);
-        conductor.freeze(false);
+        drop(frozen);
     }
 
     fn tell_if_standing(&mut self, sched: &Sched<Live>) {
@@ -167,18 +174,19 @@ impl Work {
         sched.pl.set_clock(!wants);
         if wants && conductor.untold() && stands(sched, &conductor) {
             // Everything that happened is in the rings now.
-            self.read(sched);
+            self.read(sched, usize::MAX);
             self.merger.drain(Nanos::MAX, &mut self.out);
             self.hand_on(sched);
             self.sink.flush();
             conductor.tell_paused(self.merger.seq() + self.extra, sched.pl.now());
         } else if !wants {
+            conductor.tell_running();
             self.sink.flush();
         }
     }
 
     fn finish(mut self, sched: &Sched<Live>) -> u64 {
-        self.read(sched);
+        self.read(sched, usize::MAX);
         self.merger.finish(&mut self.out);
         self.hand_on(sched);
         self.sink.flush();
@@ -189,7 +197,26 @@ impl Work {
     }
 }
 
+/// The world is being stopped, and goes on when this is dropped, also by a panic of the sink.
+struct Frozen<'a>(&'a Conductor);
+
+impl<'a> Frozen<'a> {
+    fn new(conductor: &'a Conductor) -> Self {
+        conductor.freeze(true);
+        Self(conductor)
+    }
+}
+
+impl Drop for Frozen<'_> {
+    fn drop(&mut self) {
+        self.0.freeze(false);
+    }
+}
+
 /// Whether every M stands at a gate, sleeps or polls.
 fn stands(sched: &Sched<Live>, conductor: &Conductor) -> bool {
-    sched.busy_ms() == conductor.standing()
+    // Those that stand first: while the world is being stopped they only get more, and each of them
+    // is busy, so equality is proof. The other way round an M could wake in between.
+    let standing = conductor.standing();
+    sched.busy_ms() == standing
 }

@@ -1,0 +1,16 @@
+//! Each rule on a stream that keeps it and on one that breaks it, and no other.
+
+#[path = "support/script.rs"]
+mod script;
+
+#[path = "rules/structure.rs"]
+mod structure;
+
+#[path = "rules/queues.rs"]
+mod queues;
+
+#[path = "rules/picking.rs"]
+mod picking;
+
+#[path = "rules/waking.rs"]
+mod waking;
