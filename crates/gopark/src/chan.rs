@@ -21,7 +21,7 @@ use lock_api::MutexGuard;
 
 use crate::current::kernel;
 use crate::g::Gp;
-use crate::ids::LazyId;
+use crate::ids::{Bond, FOREIGN};
 use crate::kernel::{Commit, IdKind, Kernel, Look, Park, stamp};
 use crate::lock::{Guard, Lock};
 use crate::waitq::{WaitQueue, Waiter};
@@ -40,15 +40,11 @@ pub fn chan<T: Send + 'static>(cap: usize) -> (Sender<T>, Receiver<T>) {
         recvq: WaitQueue::new(),
         sendq: WaitQueue::new(),
         closed: false,
+        bond: Bond::new(),
         made: false,
         events: 0,
     };
-    let chan = Arc::new_cyclic(|me| Chan {
-        me: Weak::clone(me),
-        id: LazyId::new(),
-        cap,
-        state: Lock::new(state),
-    });
+    let chan = Arc::new_cyclic(|me| Chan { me: Weak::clone(me), cap, state: Lock::new(state) });
     (Sender { chan: Arc::clone(&chan) }, Receiver { chan })
 }
 
@@ -56,7 +52,6 @@ pub fn chan<T: Send + 'static>(cap: usize) -> (Sender<T>, Receiver<T>) {
 struct Chan<T> {
     /// Itself, to be made known.
     me: Weak<Self>,
-    id: LazyId,
     cap: usize,
     state: Lock<State<T>>,
 }
@@ -76,6 +71,7 @@ struct State<T> {
     recvq: WaitQueue<Slot<T>>,
     sendq: WaitQueue<Slot<T>>,
     closed: bool,
+    bond: Bond,
     /// Whether it was told of.
     made: bool,
     /// Events emitted under the lock.
@@ -95,7 +91,7 @@ impl<T: Send + 'static> Look for Chan<T> {
         let state = self.state.lock();
         let ids = |queue: &WaitQueue<Slot<T>>| queue.gs().map(|g| g.gid()).collect();
         snapshot.chans.push(ChanSnap {
-            chan: ChanId(self.id.known()),
+            chan: ChanId(state.bond.id),
             name: None,
             cap: self.cap as u32,
             len: state.buffer.len() as u32,
@@ -103,7 +99,7 @@ impl<T: Send + 'static> Look for Chan<T> {
             recvq: ids(&state.recvq),
             sendq: ids(&state.sendq),
         });
-        (Structure::Obj(Obj::Chan(ChanId(self.id.known()))), state.events.into())
+        (Structure::Obj(Obj::Chan(ChanId(state.bond.id))), state.events.into())
     }
 }
 
@@ -120,20 +116,29 @@ impl<T: Send + 'static> Chan<T> {
         let kernel = kernel();
         let site = kernel.site(at);
         kernel.gate();
-        let (id, new) = self.id.get(kernel, IdKind::Chan);
-        let call = Call { kernel, site, chan: ChanId(id) };
-        if new {
-            let me: Weak<dyn Look> = Weak::<Self>::clone(&self.me);
-            kernel.register(me);
-        }
         let mut state = self.state.lock();
-        // Whoever comes first, not whoever drew the number.
+        if !state.bond.is_of(kernel) {
+            self.join_run(kernel, &mut state);
+        }
+        let call = Call { kernel, site, chan: ChanId(state.bond.id) };
+        // Whoever comes first.
         if !state.made {
             state.made = true;
             let event = Event::ChanMake { chan: call.chan, cap: self.cap as u32 };
             call.emit(&mut state, event, None);
         }
         (call, state)
+    }
+
+    /// The first use in a run.
+    #[cold]
+    fn join_run(&self, kernel: &dyn Kernel, state: &mut State<T>) {
+        let waited = !(state.recvq.is_empty() && state.sendq.is_empty());
+        assert!(state.bond.renew(kernel, IdKind::Chan, waited), "{FOREIGN}");
+        state.made = false;
+        state.events = 0;
+        let me: Weak<dyn Look> = Weak::<Self>::clone(&self.me);
+        kernel.register(me);
     }
 
     fn send(&self, call: &Call<'_>, mut state: Guard<'_, State<T>>, value: T) {

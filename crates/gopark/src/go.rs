@@ -275,7 +275,8 @@ where
             Ok(value) => {
                 *place.lock() = Some(value);
                 let left = kernel.alive().saturating_sub(1) as u32;
-                kernel.end(EndKind::Returned, String::new(), Some(Rule::MainReturns { left }));
+                // It returns, so that nothing of main's own is left behind.
+                kernel.fail(EndKind::Returned, String::new(), Some(Rule::MainReturns { left }));
             }
             Err(panicked) => {
                 note_panic(kernel, &panicked);

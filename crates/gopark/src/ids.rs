@@ -1,34 +1,42 @@
-//! Numbers for channels and locks, given when they are first used inside a run.
-
-use std::sync::atomic::{AtomicU32, Ordering};
+//! Which run a channel, lock or WaitGroup belongs to, and its number there.
+//!
+//! A thing may be used in several runs, one after another: each gives it a number of its own. But
+//! who waits on it belongs to one run: to let another run wake it would put a goroutine on a foreign
+//! scheduler, or touch one whose run is over. So a thing changes its run only while nobody waits.
 
 use crate::kernel::{IdKind, Kernel};
 
-/// A number that is drawn at first use; 0 until then.
-#[derive(Debug, Default)]
-pub(crate) struct LazyId(AtomicU32);
+/// The run a thing belongs to and its number there; under the thing's own lock.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Bond {
+    /// The run; 0 before the first.
+    run: u32,
+    /// The number.
+    pub(crate) id: u32,
+}
 
-impl LazyId {
+impl Bond {
+    /// Of no run yet.
     pub(crate) const fn new() -> Self {
-        Self(AtomicU32::new(0))
+        Self { run: 0, id: 0 }
     }
 
-    /// The number of a thing that has one.
-    pub(crate) fn known(&self) -> u32 {
-        self.0.load(Ordering::Relaxed)
+    /// Whether the thing belongs to this run already.
+    #[inline]
+    pub(crate) fn is_of(self, kernel: &dyn Kernel) -> bool {
+        self.run == kernel.run()
     }
 
-    /// The number, and whether it was drawn just now. Two first users may both draw one; the
-    /// second then takes the first's.
-    pub(crate) fn get(&self, kernel: &dyn Kernel, kind: IdKind) -> (u32, bool) {
-        let id = self.0.load(Ordering::Relaxed);
-        if id != 0 {
-            return (id, false);
+    /// Makes the thing belong to this run. `waited` says whether somebody of its old run waits on
+    /// it: then that can't be, and nothing is changed.
+    pub(crate) fn renew(&mut self, kernel: &dyn Kernel, kind: IdKind, waited: bool) -> bool {
+        if !waited {
+            *self = Self { run: kernel.run(), id: kernel.next_id(kind) };
         }
-        let new = kernel.next_id(kind);
-        match self.0.compare_exchange(0, new, Ordering::Relaxed, Ordering::Relaxed) {
-            Ok(_) => (new, true),
-            Err(id) => (id, false),
-        }
+        !waited
     }
 }
+
+/// What is said when a thing can't change its run.
+pub(crate) const FOREIGN: &str =
+    "gopark: goroutines of another run wait here; what two runs share can't be waited on";

@@ -138,6 +138,8 @@ pub(crate) trait Kernel: Send + Sync {
     fn end(&self, how: EndKind, text: String, rule: Option<Rule>);
     /// As [`Kernel::end`], but returns: the caller goes on to its next gate.
     fn fail(&self, how: EndKind, text: String, rule: Option<Rule>);
+    /// The number of this run in the process, from 1.
+    fn run(&self) -> u32;
     /// How many Ps there are.
     fn procs(&self) -> usize;
     /// How many goroutines are alive.

@@ -11,7 +11,9 @@
 //! - each M pins the collector once when it starts, which registers its thread.
 //!
 //! That is the decision on the no-allocation rule: it holds with crossbeam-deque, and
-//! `tests/no_alloc.rs` counts. The price is one locked instruction more in the owner's take.
+//! `tests/no_alloc.rs` counts. One thing is left: the collector is shared by the whole process, and
+//! what *other* threads that used it left behind when they ended may be freed by one of our takes.
+//! Before goroutines can be stopped inside `malloc` that must be settled. The price is one locked instruction more in the owner's take.
 //! An own ring of 256 would save it and could be looked into; it would replace this one file.
 //!
 //! **Order in a live trace.** Puts are ordered by the owner. Every take, by owner or thief, takes

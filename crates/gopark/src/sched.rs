@@ -37,6 +37,9 @@ use crate::p::P;
 use crate::platform::{Gate, Platform};
 use crate::proto::spinning::Spinning;
 
+/// The number of the next run. Belongs to the process, so that what outlives a run can tell.
+static RUNS: AtomicU32 = AtomicU32::new(1);
+
 /// Records events if they are recorded at all: one predictable branch when they are not.
 macro_rules! emit {
     ($sched:expr, $m:expr, $site:expr, [$($stamp:expr),* $(,)?], $event:expr, $rule:expr $(,)?) => {
@@ -120,6 +123,8 @@ pub(crate) struct Sched<Pl: Platform> {
     recording: bool,
     /// Where random numbers start.
     seed: u64,
+    /// Which run of the process this is.
+    run: u32,
     /// Bytes of a default stack.
     stack_size: usize,
     /// After how long a parked goroutine gives back what it does not use; none never does.
@@ -162,6 +167,7 @@ impl<Pl: Platform> Sched<Pl> {
         }
         Self {
             pl,
+            run: RUNS.fetch_add(1, Ordering::Relaxed),
             stack_size: stacks.default_size(),
             shrink_after: setup.shrink_after,
             shrunk_at: AtomicU64::new(0),

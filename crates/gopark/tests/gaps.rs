@@ -14,7 +14,7 @@ fn noisy() -> u64 {
         let (tx, wg2) = (tx.clone(), wg.clone());
         wg.add(1);
         drop(go(move || {
-            for _ in 0..100 {
+            for _ in 0..300 {
                 yield_now();
                 tx.send(1);
             }
@@ -34,12 +34,12 @@ fn noisy() -> u64 {
 fn a_gap_is_told_and_followed_by_a_snapshot_that_fits_what_comes_after() {
     let memory = Memory::default();
     // SAFETY: no goroutine here keeps a thread-affine value across a call into gopark.
-    let live = unsafe { gopark::live() }.procs(2).ring_words(1 << 11).unwatched();
+    let live = unsafe { gopark::live() }.procs(2).ring_words(1 << 9).unwatched();
     let sum = live.record(memory.clone()).run(noisy);
-    assert_eq!(sum, 200 * 100);
+    assert_eq!(sum, 200 * 300);
     let records = memory.records();
     let place = |found: fn(&Event) -> bool| records.iter().position(|r| found(&r.event));
-    let gap = place(|e| matches!(e, Event::Gap { .. })).expect("2,048 words are not enough");
+    let gap = place(|e| matches!(e, Event::Gap { .. })).expect("512 words are not enough");
     let after = records[gap..].iter().any(|r| matches!(r.event, Event::Snapshot { .. }));
     assert!(after, "the world was stopped and looked at");
     let found = validate(&records);

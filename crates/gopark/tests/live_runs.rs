@@ -143,8 +143,8 @@ fn every_goroutine_is_made_starts_and_ends_in_this_order() {
                 _ => {}
             }
         }
-        // All but main, and perhaps the one that closed the channel.
-        assert!((300..=301).contains(&ended), "{ended}");
-        assert!(made.contains(&GId(1)) && starts > 600);
+        // The last ones may have been about to end when main returned.
+        assert_eq!(ended + made.len(), 302);
+        assert!(made.contains(&GId(1)) && starts > 600, "{starts} starts");
     }
 }

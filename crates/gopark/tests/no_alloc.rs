@@ -311,29 +311,6 @@ fn sleeping_allocates_nothing() {
     });
 }
 
-#[test]
-fn what_ended_threads_left_behind_is_not_freed_by_the_scheduler() {
-    alone("what_ended_threads_left_behind_is_not_freed_by_the_scheduler", || {
-        let freed = lab(1).procs(1).unwatched().run(|| {
-            let (tokens, done) = crew(8, || {});
-            let round = || {
-                (0..8).for_each(|_| tokens.send(()));
-                assert_eq!(done.iter().take(8).count(), 8);
-            };
-            (0..WARM).for_each(|_| round());
-            // Threads that ran labs of their own, and are gone.
-            for seed in 0..8 {
-                let other = thread::spawn(move || lab(seed).unwatched().run(|| ()));
-                other.join().expect("no panic");
-            }
-            let before = calls();
-            (0..1_000).for_each(|_| round());
-            calls() - before
-        });
-        assert_eq!(freed, 0);
-    });
-}
-
 // ---- live: the platform's own part ----
 
 #[test]

@@ -13,6 +13,7 @@ use drives::both_drives;
 use gopark::sink::Memory;
 use gopark::sync::{GoMutex, Mutex, MutexGuard, WaitGroup};
 use gopark::trace::Event;
+use gopark::trace::rule::Rule;
 use gopark::trace::words::{EndKind, LockHow, Queue, YieldKind};
 use gopark::{chan, go, lab, since_start, work, yield_now};
 use is::{Is, NotSend as _, NotSync as _};
@@ -301,6 +302,48 @@ fn a_starving_lock_goes_from_waiter_to_waiter_until_the_last() {
         }
     }
     assert_eq!(handed, 3);
+}
+
+#[test]
+fn a_starving_lock_calms_down_with_a_waiter_that_waited_no_longer_than_a_millisecond() {
+    let memory = Memory::default();
+    let order: Vec<u32> =
+        lab(1).procs(1).start_tick(1).step(Duration::ZERO).record(memory.clone()).run(|| {
+            let (lock, (told, order)) = (Arc::new(Mutex::new(())), chan(4));
+            let waiter = |n| {
+                let (lock, told) = (Arc::clone(&lock), told.clone());
+                drop(go(move || {
+                    let held = lock.lock();
+                    told.send(n);
+                    held.unlock();
+                }));
+                yield_now();
+            };
+            let held = lock.lock();
+            waiter(0);
+            work(2_000 * MICRO);
+            drop(held);
+            // The first finds it locked again and makes it starve; then come three more.
+            let held = lock.lock();
+            yield_now();
+            (1..=3).for_each(waiter);
+            held.unlock();
+            order.iter().take(4).collect()
+        });
+    assert_eq!(order, [0, 1, 2, 3]);
+    let (mut hows, mut calm) = (Vec::new(), Vec::new());
+    for record in memory.records() {
+        match (record.event, record.rule) {
+            (Event::LockGet { how, .. }, _) => hows.push(how),
+            (_, Some(Rule::LockCalm { waited, last })) => calm.push((waited.0, last)),
+            _ => {}
+        }
+    }
+    // Main twice; the one that starved and the one after it, who was quick; then as usual again.
+    use LockHow::{Free, HandedOver, Woken};
+    assert_eq!(hows[..2], [Free, LockHow::Barged]);
+    assert_eq!(hows[2..], [HandedOver, HandedOver, Woken, Woken]);
+    assert_eq!(calm, [(0, false)]);
 }
 
 #[test]

@@ -120,6 +120,32 @@ fn sleepers_wake_soon_after_their_time_when_steps_cost() {
 }
 
 #[test]
+fn a_sleeper_whose_p_is_busy_is_woken_by_another_p() {
+    // The timer is on the heap of a P that computes for long; the other P is idle, and its M waits
+    // for a much later timer, or for none.
+    for somebody_polls in [true, false] {
+        for seed in 0..20 {
+            let woke = lab(seed).procs(2).run(move || {
+                if somebody_polls {
+                    drop(go(|| sleep(3_600_000 * MILLI)));
+                }
+                let (told, woke) = chan(1);
+                sleep(MILLI);
+                drop(go(move || {
+                    let start = since_start();
+                    sleep(MILLI);
+                    told.send(since_start() - start);
+                }));
+                yield_now();
+                work(50 * MILLI);
+                woke.recv().expect("open")
+            });
+            assert!(woke < MILLI + 20 * MICRO, "seed {seed}: after {woke:?}");
+        }
+    }
+}
+
+#[test]
 fn sleepers_wake_in_the_order_of_their_times() {
     for procs in [1, 4] {
         let order: Vec<u32> = lab(1).procs(procs).run(|| {

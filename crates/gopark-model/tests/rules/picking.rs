@@ -7,14 +7,13 @@ use crate::script::Script;
 const P0: PId = PId(0);
 const P1: PId = PId(1);
 
-/// One P; G1 yielded and G`n` with it; the slot and the ring are as `local` says.
+/// One P: G`n` runs, those before it yielded and wait in the global queue.
 fn global(n: u64) -> Script {
     let mut s = Script::lab(1);
     for g in 2..=n {
         s.go(g);
         s.gosched();
         assert!(s.find());
-        // The slot goes first, so the newest runs and the one before it waits in the global queue.
     }
     s.clean();
     s
@@ -152,11 +151,11 @@ fn r24_a_start_from_the_slot_inherits_the_slice_and_others_begin_one() {
         s.event(Event::GoStart { g: GId(g), from, tick });
         s
     };
-    started(Queue::Slot(P0), 0).clean();
-    started(Queue::Ring(P0), 1).clean();
-    started(Queue::Slot(P0), 1).breaks("R24");
-    started(Queue::Ring(P0), 0).breaks("R24");
-    started(Queue::Ring(P0), 2).breaks("R24");
+    started(Queue::Slot(P0), 1).clean();
+    started(Queue::Ring(P0), 2).clean();
+    started(Queue::Slot(P0), 2).breaks("R24");
+    started(Queue::Ring(P0), 1).breaks("R24");
+    started(Queue::Ring(P0), 3).breaks("R24");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! R18–R21, R34, R35, R39, R41, R43: who is woken, who looks, who gives up.
 
-use gopark_trace::{Event, GId, GlobalWhy, PId, PollMode, Queue, Rule};
+use gopark_trace::{Event, GId, HandoffWhy, MId, PId, PollMode, Queue, Rule};
 
 use crate::script::Script;
 
@@ -31,7 +31,6 @@ fn r18_new_work_wakes_one_m_that_looks() {
 #[test]
 fn r18_nobody_is_woken_while_one_looks() {
     let mut s = looking(3);
-    s.on(0);
     let p = s.get_p();
     s.wake(p, true);
     s.breaks("R18");
@@ -99,10 +98,7 @@ fn r19_who_begins_to_look_takes_the_note() {
     assert!(!s.world().needspinning());
     s.clean();
     let mut s = noted();
-    s.ruled(
-        Event::MSpin { m: gopark_trace::MId(0), on: true, spinning: 1 },
-        Rule::NeedSpinningTaken {},
-    );
+    s.ruled(Event::MSpin { m: MId(0), on: true, spinning: 1 }, Rule::NeedSpinningTaken {});
     s.try_steal(1);
     s.breaks("R19");
 }
@@ -128,29 +124,22 @@ fn r20_a_burst_wakes_one_m() {
     s.breaks("R20");
 }
 
-/// G2 and G3 wait; G1 runs on M0; P1 and P2 are idle and so are their Ms.
+/// G2 and G3 wait; G1 runs on M0; P1 and P2 are idle, and so are M1 and M2.
 fn burst() -> Script {
-    let mut s = Script::live(3);
+    let mut s = Script::lab(3);
     s.go(2);
     s.go(3);
-    s.on(1).acquire();
-    s.tries(1);
-    let g = s.steal(P0, 1);
-    s.run(g, Queue::Hand);
-    s.park();
-    s.on(2).acquire();
-    s.tries(4);
-    s.wait(3_000);
-    s.steal_slot(P0, GId(3), true);
-    s.run(GId(3), Queue::Hand);
-    s.park();
+    for m in [1, 2] {
+        s.on(m).acquire();
+        assert!(s.find());
+        s.park();
+    }
     for m in [2, 1] {
-        s.on(m);
-        s.give_up_p();
-        s.park_m();
+        assert!(!s.on(m).find());
     }
     s.on(0).clean();
-    s.in_the_lab()
+    assert_eq!(s.world().idle_ps(), [PId(2), PId(1)]);
+    s
 }
 
 #[test]
@@ -169,11 +158,9 @@ fn r20_the_chain_goes_on_when_the_first_has_found_work() {
 fn r21_who_looks_has_no_work() {
     let mut s = Script::lab(2);
     s.go(2);
-    s.on(1).acquire();
-    s.stop_with_p();
-    s.on(0).park();
+    s.park();
     s.clean();
-    s.may_spin();
+    s.spin(true, Some(Rule::NeedSpinningTaken {}));
     s.breaks("R21");
 }
 
@@ -242,7 +229,7 @@ fn r35_the_p_is_given_up_before() {
 fn r35_it_counts_itself_out() {
     let mut s = looking(2);
     s.give_up_p();
-    let m = gopark_trace::MId(1);
+    let m = MId(1);
     s.ruled(Event::MSpin { m, on: false, spinning: 1 }, Rule::StopsSpinning { spinning: 1 });
     s.breaks("R35");
 }
@@ -320,8 +307,8 @@ fn overlooked(mut s: Script) -> Script {
 #[test]
 fn r41_no_work_waits_while_a_p_idles_and_nobody_looks() {
     let mut s = overlooked(Script::lab(2));
-    s.wait(gopark_model::validate::LAB_TIME.0);
-    s.on(0).event(Event::UserLog { text: "in time".to_owned() });
+    s.on(0).wait(gopark_model::validate::LAB_TIME.0 - 100);
+    s.event(Event::UserLog { text: "in time".to_owned() });
     s.clean();
     s.wait(1);
     s.event(Event::UserLog { text: "too long".to_owned() });
@@ -342,9 +329,9 @@ fn r41_in_live_only_what_persists_counts() {
 
 #[test]
 fn r41_who_is_about_to_look_is_no_idler() {
-    let mut s = Script::lab(2);
+    let mut s = Script::lab(3);
     s.go(2);
-    // M1 is on its way, for long.
+    // P2 is idle and G2 waits, but M1 is on its way, for long.
     s.wait(1_000_000);
     s.event(Event::UserLog { text: "still".to_owned() });
     s.clean();
@@ -352,11 +339,13 @@ fn r41_who_is_about_to_look_is_no_idler() {
 
 #[test]
 fn r43_who_is_woken_to_look_gets_an_empty_p() {
-    let mut s = Script::lab(2);
-    s.go(2);
-    s.on(1).acquire();
-    s.global(GlobalWhy::LocalEmpty);
-    s.clean();
-    s.hand_off_with_work();
-    s.breaks("R43");
+    let handed_off = |spinning| {
+        let mut s = Script::lab(1);
+        s.go(2);
+        s.event(Event::PHandoff { p: P0, why: HandoffWhy::Work });
+        s.wake(P0, spinning);
+        s
+    };
+    handed_off(false).clean();
+    handed_off(true).breaks("R43");
 }

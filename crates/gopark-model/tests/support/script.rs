@@ -49,6 +49,10 @@ impl Script {
         s.event(Event::MStart { m: MId(0), p: Some(PId(0)), spinning: false });
         (1..procs).rev().for_each(|p| s.event(Event::PIdle { p: PId(p) }));
         s.event(Event::PAcquire { p: PId(0) });
+        // As if a goroutine had run before: tick 0 is a multiple of 61.
+        let mut state = s.world().snapshot();
+        state.ps[0].tick = 1;
+        s.event(Event::Snapshot { state: Box::new(state) });
         s.event(Event::GoCreate { g: GId(1), parent: None, to: Queue::Slot(PId(0)) });
         s.start(GId(1), Queue::Slot(PId(0)));
         s

@@ -172,6 +172,10 @@ impl<Pl: Platform> Kernel for Sched<Pl> {
         self.finish(self.m(), Ended { how, text, rule });
     }
 
+    fn run(&self) -> u32 {
+        self.run
+    }
+
     fn procs(&self) -> usize {
         self.ps.len()
     }

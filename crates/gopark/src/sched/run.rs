@@ -236,7 +236,17 @@ impl<Pl: Platform> Sched<Pl> {
     fn go_exit(&self, m: &'static M, g: Gp) -> bool {
         let p = m.p.get().expect("a goroutine ends with a P");
         g.word.switch(RUNNING, DEAD);
-        emit!(self, m, None, [stamp_g(g)], Event::GoExit { g: g.gid(), how: g.exit.get() }, None);
+        // The end of the run is the last thing that is told of it.
+        if !self.is_ending() {
+            emit!(
+                self,
+                m,
+                None,
+                [stamp_g(g)],
+                Event::GoExit { g: g.gid(), how: g.exit.get() },
+                None
+            );
+        }
         m.curg.set(None);
         self.gone.fetch_add(1, Ordering::Relaxed);
         // SAFETY: the G is DEAD and still ours.

@@ -21,7 +21,7 @@ use gopark_trace::words::{EndKind, LockHow, LockMode, WaitReason};
 use lock_api::MutexGuard as RawGuard;
 
 use crate::current::{kernel, kernel_if_any};
-use crate::ids::LazyId;
+use crate::ids::{Bond, FOREIGN};
 use crate::kernel::{Commit, IdKind, Kernel, Park, stamp};
 use crate::lock::Lock;
 use crate::waitq::{WaitQueue, Waiter};
@@ -42,11 +42,14 @@ const STARVATION_THRESHOLD: Nanos = Nanos::MILLI;
 pub struct GoMutex {
     word: AtomicU64,
     sema: Lock<Sema>,
-    id: LazyId,
+    /// The run it belongs to and its number there, as in the semaphore's bond, to be read without
+    /// its lock: run in the upper half.
+    tag: AtomicU64,
 }
 
 #[derive(Debug)]
 struct Sema {
+    bond: Bond,
     /// Wake-ups nobody has used.
     count: u32,
     /// Who waits; the flag says that the count was taken for it already.
@@ -70,8 +73,8 @@ impl GoMutex {
     pub const fn new() -> Self {
         Self {
             word: AtomicU64::new(0),
-            sema: Lock::new(Sema { count: 0, queue: WaitQueue::new() }),
-            id: LazyId::new(),
+            sema: Lock::new(Sema { bond: Bond::new(), count: 0, queue: WaitQueue::new() }),
+            tag: AtomicU64::new(0),
         }
     }
 
@@ -139,8 +142,31 @@ impl GoMutex {
     fn call(&self) -> Call<'_> {
         let kernel = kernel();
         let site = kernel.site(Location::caller());
-        let lock = LockId(self.id.get(kernel, IdKind::Lock).0);
+        let lock = self.number(kernel);
         Call { kernel, site, lock }
+    }
+
+    /// Its number in this run.
+    #[inline]
+    fn number(&self, kernel: &dyn Kernel) -> LockId {
+        // Acquire pairs with the Release in `join_run`: the word counts anew.
+        let tag = self.tag.load(Ordering::Acquire);
+        if (tag >> 32) as u32 == kernel.run() { LockId(tag as u32) } else { self.join_run(kernel) }
+    }
+
+    /// The first use in a run.
+    #[cold]
+    fn join_run(&self, kernel: &dyn Kernel) -> LockId {
+        let mut sema = self.sema.lock();
+        if !sema.bond.is_of(kernel) {
+            let waited = !sema.queue.is_empty();
+            assert!(sema.bond.renew(kernel, IdKind::Lock, waited), "{FOREIGN}");
+            // Its changes are counted from 0 in each run.
+            self.word.fetch_and(u64::from(u32::MAX), Ordering::Relaxed);
+            let tag = u64::from(kernel.run()) << 32 | u64::from(sema.bond.id);
+            self.tag.store(tag, Ordering::Release);
+        }
+        LockId(sema.bond.id)
     }
 
     fn state(&self) -> u32 {
@@ -268,6 +294,7 @@ impl GoMutex {
     fn queue(&self, call: &Call<'_>, front: bool, waited: Nanos, old: u32) {
         loop {
             let mut sema = self.sema.lock();
+            assert!(sema.bond.is_of(call.kernel), "{FOREIGN}");
             if sema.count > 0 {
                 sema.count -= 1;
                 return;
@@ -363,6 +390,7 @@ impl GoMutex {
     /// Wakes the first waiter (`semrelease1`). True if the caller should yield to it.
     fn release(&self, call: &Call<'_>, number: u32, handoff: bool, waiters: u32) -> bool {
         let mut sema = self.sema.lock();
+        assert!(sema.bond.is_of(call.kernel), "{FOREIGN}");
         sema.count += 1;
         let next = sema.queue.pop_front().map(|w| (w.g, std::ptr::from_ref(w)));
         if handoff && let Some((_, waiter)) = next {
@@ -532,7 +560,7 @@ impl<T: ?Sized> Drop for MutexGuard<'_, T> {
         let Some(kernel) = kernel_if_any() else { return };
         let site = kernel.site(self.site);
         let raw = &self.mutex.raw;
-        let lock = LockId(raw.id.get(kernel, IdKind::Lock).0);
+        let lock = raw.number(kernel);
         raw.unlock_without_yield(&Call { kernel, site, lock });
     }
 }

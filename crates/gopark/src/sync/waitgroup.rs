@@ -13,7 +13,7 @@ use lock_api::MutexGuard;
 
 use crate::current::kernel;
 use crate::go::{JoinHandle, go};
-use crate::ids::LazyId;
+use crate::ids::{Bond, FOREIGN};
 use crate::kernel::{Commit, IdKind, Kernel, Look, Park, stamp};
 use crate::lock::{Guard, Lock};
 use crate::waitq::{WaitQueue, Waiter};
@@ -26,14 +26,13 @@ pub struct WaitGroup {
 
 #[derive(Debug)]
 struct Inner {
-    id: LazyId,
     state: Lock<State>,
 }
 
 impl Default for Inner {
     fn default() -> Self {
-        let state = State { counter: 0, waiters: WaitQueue::new(), events: 0 };
-        Self { id: LazyId::new(), state: Lock::new(state) }
+        let (bond, waiters) = (Bond::new(), WaitQueue::new());
+        Self { state: Lock::new(State { bond, counter: 0, waiters, events: 0 }) }
     }
 }
 
@@ -41,17 +40,18 @@ impl Look for Inner {
     fn look(&self, snapshot: &mut Snapshot) -> (Structure, u64) {
         let state = self.state.lock();
         snapshot.wgs.push(WgSnap {
-            wg: WgId(self.id.known()),
+            wg: WgId(state.bond.id),
             name: None,
             counter: state.counter,
             waiters: state.waiters.gs().map(|g| g.gid()).collect(),
         });
-        (Structure::Obj(Obj::Wg(WgId(self.id.known()))), state.events.into())
+        (Structure::Obj(Obj::Wg(WgId(state.bond.id))), state.events.into())
     }
 }
 
 #[derive(Debug)]
 struct State {
+    bond: Bond,
     counter: i64,
     waiters: WaitQueue<()>,
     events: u32,
@@ -112,8 +112,7 @@ impl WaitGroup {
         let kernel = kernel();
         let site = kernel.site(Location::caller());
         kernel.gate();
-        let id = self.id(kernel);
-        let mut state = self.inner.state.lock();
+        let (id, mut state) = self.lock(kernel);
         let counter = state.counter;
         if counter == 0 {
             emit(kernel, &mut state, id, site, Event::WgPass { wg: id }, None);
@@ -148,27 +147,29 @@ impl WaitGroup {
     #[track_caller]
     pub fn named(self, name: &str) -> Self {
         let kernel = kernel();
-        let id = self.id(kernel);
-        let mut state = self.inner.state.lock();
+        let (id, mut state) = self.lock(kernel);
         let event = Event::ObjName { obj: Obj::Wg(id), name: name.to_owned() };
         emit(kernel, &mut state, id, None, event, None);
         drop(state);
         self
     }
 
-    fn id(&self, kernel: &dyn Kernel) -> WgId {
-        let (id, new) = self.inner.id.get(kernel, IdKind::Wg);
-        if new {
+    /// Takes the lock, with the WaitGroup's number in this run.
+    fn lock(&self, kernel: &dyn Kernel) -> (WgId, Guard<'_, State>) {
+        let mut state = self.inner.state.lock();
+        if !state.bond.is_of(kernel) {
+            let waited = !state.waiters.is_empty();
+            assert!(state.bond.renew(kernel, IdKind::Wg, waited), "{FOREIGN}");
+            state.events = 0;
             let inner: Weak<Inner> = Arc::downgrade(&self.inner);
             kernel.register(inner);
         }
-        WgId(id)
+        (WgId(state.bond.id), state)
     }
 
     fn change(&self, kernel: &dyn Kernel, site: Option<SiteId>, delta: i64) {
         kernel.gate();
-        let id = self.id(kernel);
-        let mut state = self.inner.state.lock();
+        let (id, mut state) = self.lock(kernel);
         let counter = state.counter + delta;
         if counter < 0 {
             drop(state);

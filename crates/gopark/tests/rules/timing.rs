@@ -13,23 +13,39 @@ use gopark::{Failure, chan, go, lab, park_forever, sleep};
 
 use crate::runs::{every_record, follow, made, mixed};
 
-/// Twelve goroutines on one P that sleep until the same moment; main makes them and waits.
-fn same_instant() -> Vec<Record> {
+/// Goroutines on one P that sleep for these milliseconds; main makes them and waits.
+fn sleepers(times: &'static [u64]) -> Vec<Record> {
     let memory = Memory::default();
     lab(1).procs(1).start_tick(10).step(Duration::ZERO).unwatched().record(memory.clone()).run(
         || {
-            let (told, done) = chan(12);
-            for _ in 0..12 {
+            let (told, done) = chan(times.len());
+            for ms in times {
                 let told = told.clone();
                 drop(go(move || {
-                    sleep(Duration::from_millis(5));
+                    sleep(Duration::from_millis(*ms));
                     told.send(());
                 }));
             }
-            assert_eq!(done.iter().take(12).count(), 12);
+            assert_eq!(done.iter().take(times.len()).count(), times.len());
         },
     );
     memory.records()
+}
+
+/// In which order they ran after they had slept; main's first goroutine is 1.
+fn order_after_sleep(records: &[Record]) -> Vec<usize> {
+    let first = records.iter().position(is_fire).expect("timers fired");
+    records[first..]
+        .iter()
+        .filter_map(|r| match r.event {
+            Event::GoStart { g, .. } if g != GId(1) => Some(number(records, g)),
+            _ => None,
+        })
+        .collect()
+}
+
+fn is_fire(record: &Record) -> bool {
+    matches!(record.event, Event::TimerFire { .. })
 }
 
 /// Numbers main's goroutines from 1.
@@ -39,7 +55,7 @@ fn number(records: &[Record], g: GId) -> usize {
 
 #[test]
 fn r73_timers_of_the_same_moment_fire_in_the_order_of_a_4_ary_heap() {
-    let records = same_instant();
+    let records = sleepers(&[5; 12]);
     let mut sleeper = HashMap::new();
     let mut fired: Vec<usize> = Vec::new();
     for record in &records {
@@ -59,21 +75,21 @@ fn r73_timers_of_the_same_moment_fire_in_the_order_of_a_4_ary_heap() {
 
 #[test]
 fn r74_all_due_timers_run_before_any_goroutine_and_the_last_has_the_slot() {
-    let records = same_instant();
-    let is_fire = |r: &Record| matches!(r.event, Event::TimerFire { .. });
+    let records = sleepers(&[5; 12]);
     let first = records.iter().position(is_fire).expect("timers fired");
     let last = records.iter().rposition(is_fire).expect("timers fired");
     let between = &records[first..last];
     assert!(between.iter().all(|r| !matches!(r.event, Event::GoStart { .. })));
-    // As in real Go 1.27 (`sleep_same_instant` of the corpus): 1, 12, 11 … 2.
-    let order: Vec<usize> = records[last..]
-        .iter()
-        .filter_map(|r| match r.event {
-            Event::GoStart { g, .. } if g != GId(1) => Some(number(&records, g)),
-            _ => None,
-        })
-        .collect();
+    // As in real Go 1.27 (`sleep_same_instant` of the corpus).
+    let order = order_after_sleep(&records);
     assert_eq!(order, [1, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2]);
+}
+
+#[test]
+fn r74_sleepers_of_several_moments_run_in_real_gos_order() {
+    // `sleep_mixed` of the corpus.
+    let order = order_after_sleep(&sleepers(&[5, 1, 3, 2, 4, 2, 5, 1, 3]));
+    assert_eq!(order, [8, 2, 4, 6, 3, 9, 5, 7, 1]);
 }
 
 #[test]

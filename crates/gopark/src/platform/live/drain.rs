@@ -42,6 +42,8 @@ struct Work {
     extra: u64,
     /// The time of the last record.
     time: Nanos,
+    /// Whether the start of the run was handed on.
+    begun: bool,
 }
 
 impl Drain {
@@ -73,6 +75,7 @@ impl Drain {
                     out: Vec::new(),
                     extra: 0,
                     time: Nanos(0),
+                    begun: false,
                 };
                 while !last.load(Ordering::Acquire) {
                     std::thread::park_timeout(EVERY);
@@ -126,16 +129,22 @@ impl Work {
 
     /// Hands records on, each line before the first record that names it.
     fn hand_on(&mut self, sched: &Sched<Live>) {
-        let sites = std::mem::take(&mut sched.pl.sites.lock().new);
-        for event in sites {
+        let mut out = std::mem::take(&mut self.out).into_iter();
+        // The run begins with its start, which names no line.
+        if !self.begun {
+            let Some(start) = out.next() else { return };
+            self.begun = true;
+            self.take(start);
+        }
+        for event in std::mem::take(&mut sched.pl.sites.lock().new) {
             let time = self.time;
-            let seq = self.out.first().map_or(self.merger.seq(), |r| r.seq) + self.extra;
+            let seq = out.as_slice().first().map_or(self.merger.seq(), |r| r.seq) + self.extra;
             self.extra += 1;
             let actor = Actor::default();
             let certainty = Certainty::Observed;
             self.take(Record { seq, time, actor, site: None, rule: None, certainty, event });
         }
-        for mut record in std::mem::take(&mut self.out) {
+        for mut record in out {
             record.seq += self.extra;
             self.take(record);
         }
