@@ -496,6 +496,34 @@ impl World {
         self.set_g(g, place, GStatus::Runnable);
     }
 
+    /// What an M does from now on; the idle list and whoever is on it follow.
+    fn set_m(&mut self, m: MId, status: MStatus) {
+        let Some(x) = self.m_mut(m) else { return };
+        let old = std::mem::replace(&mut x.status, status);
+        let g = x.g;
+        if old == MStatus::Idle && status != MStatus::Idle {
+            self.idle_ms.retain(|&x| x != m);
+        }
+        let stopped = |status| matches!(status, MStatus::Syscall | MStatus::Held);
+        if let Some(g) = g.filter(|_| stopped(old) || stopped(status)) {
+            let (place, status) = match status {
+                MStatus::Syscall => (Place::Syscall(m), GStatus::Syscall),
+                MStatus::Held => (Place::Held(m), GStatus::Held),
+                _ => (Place::Running(m), GStatus::Running),
+            };
+            self.set_g(g, place, status);
+        }
+    }
+
+    /// What a P does from now on; the idle list follows.
+    fn set_p(&mut self, p: PId, status: PStatus) {
+        let Some(x) = self.p_mut(p) else { return };
+        let old = std::mem::replace(&mut x.status, status);
+        if old == PStatus::Idle && status != PStatus::Idle {
+            self.idle_ps.retain(|&x| x != p);
+        }
+    }
+
     /// Makes a P with all lower numbers, if its number can be believed.
     fn ensure_p(&mut self, p: PId) -> bool {
         if p.0 >= MAX_INDEX {

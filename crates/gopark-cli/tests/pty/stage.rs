@@ -173,7 +173,7 @@ fn help_covers_the_stage_and_esc_takes_it_away() {
     let stage = terminal.wait_text("1/5 ");
     terminal.press("?");
     let help = terminal.wait_text("esc closes");
-    for does in ["play or pause", "one decision back", "next chapter", "ctrl-z", "ctrl-l"] {
+    for does in ["play or pause", "one decision back", "one chapter forward", "ctrl-z", "ctrl-l"] {
         assert!(help.contains(does), "\"{does}\" is missing in\n{help}");
     }
     terminal.press("\x1b");

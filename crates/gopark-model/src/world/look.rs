@@ -1,6 +1,6 @@
 //! Worlds from snapshots and snapshots from worlds.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use gopark_trace::ids::{GId, Obj};
 use gopark_trace::snapshot::{
@@ -38,8 +38,10 @@ impl World {
         };
         self.counts.ended = state.ended;
         state.gs.iter().for_each(|g| self.load_g(g));
-        state.ps.iter().for_each(|p| self.load_p(p));
-        state.ms.iter().for_each(|m| self.load_m(m));
+        // What is said twice is believed once.
+        let (mut ps, mut ms) = (BTreeSet::new(), BTreeSet::new());
+        state.ps.iter().filter(|p| ps.insert(p.p)).for_each(|p| self.load_p(p));
+        state.ms.iter().filter(|m| ms.insert(m.m)).for_each(|m| self.load_m(m));
         for &g in &state.global {
             self.place(g, Place::Global, |world| world.global.push_back(g));
         }
@@ -154,7 +156,7 @@ impl World {
                 _ => MStatus::Running,
             };
         }
-        if let Some(g) = m.g.filter(|_| self.m(m.m).is_some_and(|x| x.g.is_none())) {
+        if let Some(g) = m.g {
             let (place, status) = match self.g(g).map(|g| g.status) {
                 Some(GStatus::Syscall) => (Place::Syscall(m.m), MStatus::Syscall),
                 Some(GStatus::Held) => (Place::Held(m.m), MStatus::Held),

@@ -1,7 +1,7 @@
 //! Live: kernel threads in parallel, the real clock, full speed.
 //!
 //! Each M is a thread that sleeps on its note. One M at a time waits in the poller (mio), which
-//! timers and new work break off. Records go into the M's own ring; a drain thread puts the rings
+//! an earlier timer breaks off. Records go into the M's own ring; a drain thread puts the rings
 //! in one order and hands it to whoever takes it, stops the world when a ring has lost events, and
 //! tells the viewer when the world stands.
 

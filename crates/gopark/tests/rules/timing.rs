@@ -17,7 +17,7 @@ use crate::runs::{every_record, follow, made, mixed};
 fn sleepers(times: &'static [u64]) -> Vec<Record> {
     let memory = Memory::default();
     lab(1).procs(1).start_tick(10).step(Duration::ZERO).unwatched().record(memory.clone()).run(
-        || {
+        move || {
             let (told, done) = chan(times.len());
             for ms in times {
                 let told = told.clone();

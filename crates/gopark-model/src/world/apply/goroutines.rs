@@ -70,7 +70,7 @@ impl World {
                 self.take_out(*g);
                 if let Some(x) = self.gs.remove(g.0) {
                     *self.counts.of(x.status) -= 1;
-                    self.counts.ended += 1;
+                    self.counts.ended = self.counts.ended.saturating_add(1);
                 }
             }
             Event::CoSwitch { from, to } => {
@@ -143,9 +143,9 @@ impl World {
             self.take_out(other);
             self.set_g(other, Place::Waiting, GStatus::Waiting);
         }
+        self.set_m(m, MStatus::Running);
         if let Some(m) = self.m_mut(m) {
             m.g = Some(g);
-            m.status = MStatus::Running;
         }
         self.set_g(g, Place::Running(m), GStatus::Running);
     }

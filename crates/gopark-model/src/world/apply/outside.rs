@@ -1,7 +1,7 @@
 //! System calls, the poller, timers.
 
 use gopark_trace::event::Event;
-use gopark_trace::ids::TimerId;
+use gopark_trace::ids::{MId, TimerId};
 use gopark_trace::record::Record;
 use gopark_trace::words::{Drive, GStatus, PollMode, Queue, SysPath};
 
@@ -36,15 +36,12 @@ impl World {
                 check.expect(p.is_none(), "R36", || {
                     format!("{actor:?} waits in the poller with {p:?}")
                 });
-                if let Some(m) = actor.and_then(|m| self.m_mut(m)) {
-                    m.status = MStatus::Polling;
-                }
+                actor.into_iter().for_each(|m| self.set_m(m, MStatus::Polling));
             }
             Event::PollEnd { .. } => {
-                if let Some(m) = actor.and_then(|m| self.m_mut(m))
-                    && m.status == MStatus::Polling
-                {
-                    m.status = MStatus::Running;
+                let polls = |m: &MId| self.m(*m).is_some_and(|m| m.status == MStatus::Polling);
+                if let Some(m) = actor.filter(polls) {
+                    self.set_m(m, MStatus::Running);
                 }
             }
             Event::TimerAdd { timer, p, when, kind, g } => {

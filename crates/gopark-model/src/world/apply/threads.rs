@@ -3,10 +3,10 @@
 use gopark_trace::event::Event;
 use gopark_trace::ids::{GId, MId, PId};
 use gopark_trace::record::Record;
-use gopark_trace::words::{GStatus, Queue};
+use gopark_trace::words::Queue;
 
 use super::Check;
-use crate::things::{MStatus, PStatus, Place};
+use crate::things::{MStatus, PStatus};
 use crate::world::World;
 
 impl World {
@@ -24,7 +24,6 @@ impl World {
                 check.expect(last == Some(*m), "R6", || {
                     format!("{m} is woken, the last parked is {last:?}")
                 });
-                self.idle_ms.retain(|x| x != m);
                 self.promise(*m, *p, *spinning);
             }
             Event::MPark { m } => {
@@ -40,7 +39,6 @@ impl World {
                 self.let_go(*m, MStatus::Idle);
             }
             Event::MExit { m } if self.ensure_m(*m) => {
-                self.idle_ms.retain(|x| x != m);
                 self.let_go(*m, MStatus::Ended);
             }
             Event::MSpin { m, on, spinning } => self.spin(*m, *on, *spinning),
@@ -55,11 +53,7 @@ impl World {
                 self.ensure_g(*g);
                 self.run_on(*g, *m);
             }
-            Event::MWaitLocked { m, .. } => {
-                if let Some(m) = self.m_mut(*m) {
-                    m.status = MStatus::WaitLocked;
-                }
-            }
+            Event::MWaitLocked { m, .. } => self.set_m(*m, MStatus::WaitLocked),
             _ => {}
         }
     }
@@ -70,8 +64,8 @@ impl World {
             return;
         }
         self.spinning = self.spinning.saturating_add(u32::from(spinning));
+        self.set_m(m, MStatus::Starting);
         if let Some(x) = self.m_mut(m) {
-            x.status = MStatus::Starting;
             x.next_p = p;
             x.looks = spinning;
         }
@@ -79,33 +73,24 @@ impl World {
 
     fn spin(&mut self, m: MId, on: bool, spinning: u32) {
         self.spinning = spinning;
-        if let Some(x) = self.m_mut(m) {
-            x.looks = on;
-            let stays = matches!(x.status, MStatus::Idle | MStatus::Polling | MStatus::Ended);
-            if !stays {
-                x.status = if on { MStatus::Spinning } else { MStatus::Running };
-            }
+        let Some(x) = self.m_mut(m) else { return };
+        x.looks = on;
+        if !matches!(x.status, MStatus::Idle | MStatus::Polling | MStatus::Ended) {
+            self.set_m(m, if on { MStatus::Spinning } else { MStatus::Running });
         }
     }
 
     /// An M lets go of everything.
     fn let_go(&mut self, m: MId, status: MStatus) {
         let Some(x) = self.m_mut(m) else { return };
-        x.status = status;
         x.next_p = None;
         x.looks = false;
-        let (p, g, hand) = (x.p.take(), x.g, std::mem::take(&mut x.hand));
-        if let Some(p) = p.and_then(|p| self.p_mut(p)) {
-            p.m = None;
-            p.status = PStatus::Promised;
-        }
+        let (p, g, hand) = (x.p, x.g, x.hand.clone());
+        p.into_iter().for_each(|p| self.free(p, PStatus::Promised));
         for g in g.into_iter().chain(hand) {
             self.move_to(g, Queue::Global, None);
         }
-        if let Some(x) = self.m_mut(m) {
-            x.g = None;
-            x.status = status;
-        }
+        self.set_m(m, status);
     }
 
     /// An M is stopped with its goroutine.
@@ -115,14 +100,7 @@ impl World {
         }
         self.ensure_g(g);
         self.run_on(g, m);
-        let (place, status) = match how {
-            MStatus::Syscall => (Place::Syscall(m), GStatus::Syscall),
-            _ => (Place::Held(m), GStatus::Held),
-        };
-        self.set_g(g, place, status);
-        if let Some(x) = self.m_mut(m) {
-            x.status = how;
-        }
+        self.set_m(m, how);
     }
 
     // ---- processors ----
@@ -163,10 +141,7 @@ impl World {
                 check.expect(last == Some(*p), "R6", || {
                     format!("{p} is taken, the last idle one is {last:?}")
                 });
-                self.idle_ps.retain(|x| x != p);
-                if let Some(p) = self.p_mut(*p) {
-                    p.status = PStatus::Promised;
-                }
+                self.set_p(*p, PStatus::Promised);
             }
             Event::PHandoff { p, .. } => {
                 let owner = self.p(*p).and_then(|p| p.m);
@@ -183,10 +158,9 @@ impl World {
                 self.free(*p, PStatus::Promised);
             }
             Event::PStop { p, on } => {
-                if let Some(p) = self.p_mut(*p) {
-                    let goes_on = if p.m.is_some() { PStatus::Running } else { PStatus::Promised };
-                    p.status = if *on { PStatus::Stopped } else { goes_on };
-                }
+                let owned = self.p(*p).is_some_and(|p| p.m.is_some());
+                let goes_on = if owned { PStatus::Running } else { PStatus::Promised };
+                self.set_p(*p, if *on { PStatus::Stopped } else { goes_on });
             }
             Event::Gomaxprocs { to, .. } => self.procs = *to,
             _ => {}
@@ -198,33 +172,25 @@ impl World {
         if !self.ensure_p(p) {
             return;
         }
+        let old = self.m(m).and_then(|m| m.p);
+        old.into_iter().for_each(|old| self.free(old, PStatus::Promised));
         self.free(p, PStatus::Running);
-        let old = self.m_mut(m).and_then(|m| m.p.replace(p)).filter(|&old| old != p);
-        if let Some(old) = old.and_then(|old| self.p_mut(old)) {
-            old.m = None;
-            old.status = PStatus::Promised;
+        let Some(x) = self.m_mut(m) else { return };
+        (x.p, x.next_p) = (Some(p), None);
+        if matches!(x.status, MStatus::Starting | MStatus::Idle | MStatus::Polling) {
+            let looks = x.looks;
+            self.set_m(m, if looks { MStatus::Spinning } else { MStatus::Running });
         }
-        if let Some(x) = self.m_mut(m) {
-            if matches!(x.status, MStatus::Starting | MStatus::Idle | MStatus::Polling) {
-                x.status = if x.looks { MStatus::Spinning } else { MStatus::Running };
-            }
-            x.next_p = None;
-        }
-        self.idle_ps.retain(|&x| x != p);
         let time = self.time;
         if let Some(x) = self.p_mut(p) {
-            x.m = Some(m);
-            x.status = PStatus::Running;
-            x.slice_start = time;
+            (x.m, x.slice_start) = (Some(m), time);
         }
     }
 
     /// Nobody has a P any more.
     fn free(&mut self, p: PId, status: PStatus) {
-        let owner = self.p_mut(p).and_then(|x| {
-            x.status = status;
-            x.m.take()
-        });
+        self.set_p(p, status);
+        let owner = self.p_mut(p).and_then(|x| x.m.take());
         if let Some(owner) = owner.and_then(|m| self.m_mut(m)) {
             owner.p = None;
         }
