@@ -87,6 +87,36 @@ proptest! {
     }
 }
 
+#[test]
+fn random_runs_do_what_a_scheduler_does() {
+    let records = (0..8).flat_map(|seed| walk::records(seed, 4, 3_000));
+    let done: std::collections::BTreeSet<&str> = records.map(|r| r.event.name()).collect();
+    let wanted = [
+        "SlotKick",
+        "GlobalGet",
+        "StealTry",
+        "Steal",
+        "StealSlot",
+        "MStart",
+        "MPark",
+        "MWake",
+        "MSpin",
+        "NeedSpinning",
+        "PAcquire",
+        "PIdle",
+        "PGet",
+        "PollStart",
+        "PollEnd",
+        "TimerAdd",
+        "TimerFire",
+        "GoYield",
+        "GoExit",
+        "GoReady",
+    ];
+    let missing: Vec<_> = wanted.iter().filter(|name| !done.contains(*name)).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
 /// What a snapshot does not hold: time, drive, program, lines, names of what has no entry, how often
 /// a goroutine was started, what it computes.
 #[track_caller]

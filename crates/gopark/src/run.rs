@@ -129,9 +129,14 @@ pub struct Lab {
 
 /// A deterministic run with this seed. The same program with the same seed gives the same events.
 ///
-/// The lab needs no promise from its program beyond what corosensei itself needs: code that hangs
-/// a closure-scoped thread-local over a switch (as `scoped-tls` does) can see another goroutine's
-/// value there.
+/// The lab asks for no promise, but it is not sound for every safe program, and we do not call it
+/// so. Two gaps are known:
+///
+/// - code that hangs a closure-scoped thread-local over a switch, as `scoped-tls` does, can use a
+///   value of another goroutine that is gone;
+/// - goroutines that have not ended when main returns are abandoned, not unwound, and their stacks
+///   are used again. What relies on being dropped before its memory goes, a `std::thread::scope` or
+///   a pinned value in such a goroutine, must not be there then.
 pub fn lab(seed: u64) -> Lab {
     Lab { common: Common::new(seed, 4, Nanos(100)) }
 }
