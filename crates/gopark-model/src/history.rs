@@ -1,6 +1,6 @@
 //! All events of a run, and the world at any of them.
 //!
-//! Events are kept packed, some 14 bytes each, in blocks of [`BLOCK`]; beyond [`PACKED_MAX`] bytes
+//! Events are kept packed, some 14 bytes each, in blocks of [`BLOCK`]; beyond [`Limits::packed`] bytes
 //! the oldest blocks go to an unnamed temporary file. The world at any event is made from the
 //! nearest checkpoint before it and the events in between.
 //!

@@ -4,7 +4,7 @@
 //! - [`things`]: goroutines, Ms, Ps, channels, locks, timers as a viewer sees them.
 //! - [`world`]: the state at one moment, and [`World::apply`], which takes it one event further.
 //! - [`history`]: all events of a run, and the world at any of them.
-//! - [`validate`]: the rules that hold over time, checked on any stream of events.
+//! - [`mod@validate`]: the rules that hold over time, checked on any stream of events.
 //! - [`findings`]: what is wrong with a program or a trace, in words.
 //!
 //! Nothing here reads a clock or knows where events come from. Whatever the events say, nothing

@@ -18,7 +18,7 @@
 //! | waking | R18 (with a P), R34 (global), R35 (not while it looks), R39 (not while it looks), R43 | R18–R21, R34 (note), R35 (second look), R39 (the next) |
 //! | work | | R41 (in live what persists) |
 //!
-//! In reading order: [`picking`], [`stealing`], [`waking`], [`work`].
+//! In reading order: `picking`, `stealing`, `waking`, `work`.
 
 mod picking;
 

@@ -9,9 +9,9 @@ use gopark::trace::ids::{GId, Nanos, PId, TimerId};
 use gopark::trace::record::Record;
 use gopark::trace::rule::Rule;
 use gopark::trace::words::WaitReason;
-use gopark::{Failure, chan, go, lab, park_forever, sleep};
+use gopark::{Failure, chan, go, lab, log, park_forever, sleep};
 
-use crate::runs::{every_record, follow, made, mixed};
+use crate::runs::{after, every_record, follow, made, mixed, on_one_p};
 
 /// Goroutines on one P that sleep for these milliseconds; main makes them and waits.
 fn sleepers(times: &'static [u64]) -> Vec<Record> {
@@ -129,6 +129,57 @@ fn r75_a_sleepers_timer_is_set_after_it_has_parked() {
         }
     });
     assert!(sleeps > 200, "{sleeps}");
+}
+
+#[test]
+fn r75_a_sleep_of_nothing_does_nothing_at_all() {
+    let records = on_one_p(|| {
+        log("begin");
+        (0..3).for_each(|_| sleep(Duration::ZERO));
+        log("end");
+    });
+    let is_line = |r: &&Record| !matches!(r.event, Event::Site { .. });
+    let next = after(&records, "begin").iter().find(is_line).expect("main ends");
+    assert!(matches!(&next.event, Event::UserLog { text } if text == "end"), "{next}");
+}
+
+#[test]
+fn r80_a_timer_that_is_now_the_earliest_breaks_the_poll_or_wakes_somebody_to_poll() {
+    let (mut broken, mut woken) = (0, 0);
+    for procs in [2, 3, 4, 8] {
+        for seed in 0..40 {
+            let records = mixed(seed, procs);
+            let mut next = records.iter().skip(1);
+            let mut due: HashMap<TimerId, (PId, Nanos)> = HashMap::new();
+            let mut polled_until = None;
+            follow(&records, |board, record| {
+                let next = next.next().and_then(|next| next.rule.clone());
+                match record.event {
+                    Event::PollStart { until, .. } => polled_until = until,
+                    Event::PollEnd { .. } => polled_until = None,
+                    Event::TimerFire { timer, .. } => drop(due.remove(&timer)),
+                    Event::TimerAdd { timer, p, when, .. } => {
+                        let earliest = due.values().all(|(q, other)| *q != p || when < *other);
+                        due.insert(timer, (p, when));
+                        match polled_until {
+                            _ if !earliest => {}
+                            Some(until) if until > when => {
+                                assert_eq!(next, Some(Rule::EarlierTimer { when }), "{record}");
+                                broken += 1;
+                            }
+                            None if board.spinning == 0 && !board.idle_ps.is_empty() => {
+                                assert!(matches!(next, Some(Rule::WakeOne { .. })), "{record}");
+                                woken += 1;
+                            }
+                            _ => {}
+                        }
+                    }
+                    _ => {}
+                }
+            });
+        }
+    }
+    assert!(broken > 10 && woken > 10, "{broken} and {woken}");
 }
 
 #[test]
