@@ -8,7 +8,7 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::panic::Location;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 use std::sync::{Arc, Weak};
 
 use gopark_trace::event::Event;
@@ -265,13 +265,16 @@ impl<T: Send + 'static> Chan<T> {
             call.emit(&mut state, event, None);
         }
         drop(state);
+        // Dropping one may panic; everybody is made ready all the same.
+        let dropped = catch_unwind(AssertUnwindSafe(|| drop(unsent)));
         let of = gs.len() as u32;
         for (i, g) in gs.into_iter().enumerate().rev() {
             let rule = Rule::CloseReadiesInReverse { place: i as u32 + 1, of };
             call.kernel.ready(g, call.site, Some(rule));
         }
-        // Last: dropping one may panic, and then everybody is ready at least.
-        drop(unsent);
+        if let Err(panic) = dropped {
+            resume_unwind(panic);
+        }
     }
 }
 

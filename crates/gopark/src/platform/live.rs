@@ -144,17 +144,16 @@ fn run_m(sched: &Sched<Live>, m: &'static M) {
     struct AbortOnUnwind;
     impl Drop for AbortOnUnwind {
         fn drop(&mut self) {
-            if std::thread::panicking() {
-                std::process::abort();
-            }
+            std::process::abort();
         }
     }
-    let _guard = AbortOnUnwind;
+    let guard = AbortOnUnwind;
     let before = current::set(m);
     // Warm: the collector behind the rings registers the thread at its first pin.
     m.loot.warm();
     sched.m_main(m);
     current::set(before);
+    std::mem::forget(guard);
 }
 
 impl Platform for Live {

@@ -115,11 +115,16 @@ impl<Pl: Platform> Kernel for Sched<Pl> {
 
     fn yield_now(&self, site: Option<SiteId>) {
         self.call_gate();
-        self.switch(Request::Yield(site));
+        // In a destructor while a panic unwinds nobody is given way to: see `switch`.
+        if !std::thread::panicking() {
+            self.switch(Request::Yield(site));
+        }
     }
 
     fn goyield(&self, site: Option<SiteId>) {
-        self.switch(Request::GoYield(site));
+        if !std::thread::panicking() {
+            self.switch(Request::GoYield(site));
+        }
     }
 
     fn now(&self) -> Nanos {
