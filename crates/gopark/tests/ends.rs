@@ -6,7 +6,7 @@ mod child;
 mod drives;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 
 use child::{end_of, stderr};
@@ -43,23 +43,33 @@ fn when_main_returns_the_others_are_cut_off_and_do_not_unwind() {
     let tell = Arc::clone(&dropped);
     both_drives(
         move || {
-            let (tx, rx) = chan::<()>(0);
-            let tells = [(); 4].map(|()| Tell(Arc::clone(&tell)));
-            let [parked, sleeping, yielding, joining] = tells;
-            drop(go(move || (parked, rx.recv()).1));
-            drop(go(move || (sleeping, sleep(Duration::from_secs(3_600))).1));
+            let begun = Arc::new(AtomicU32::new(0));
+            let begin = || {
+                let (begun, tell) = (Arc::clone(&begun), Tell(Arc::clone(&tell)));
+                move || {
+                    begun.fetch_add(1, Relaxed);
+                    tell
+                }
+            };
+            let (_tx, rx) = chan::<()>(0);
+            let endless = go(|| park_forever());
+            let [parks, sleeps, yields, joins] = [begin(), begin(), begin(), begin()];
+            drop(go(move || (parks(), rx.recv()).1));
+            drop(go(move || (sleeps(), sleep(Duration::from_secs(3_600))).1));
             drop(go(move || {
-                let _yielding = yielding;
+                let _tell = yields();
                 loop {
                     yield_now();
                 }
             }));
-            let endless = go(|| park_forever());
-            drop(go(move || (joining, endless.join()).1));
-            (0..20).for_each(|_| yield_now());
-            (num_goroutine(), tx.len())
+            drop(go(move || (joins(), endless.join()).1));
+            // One that has not begun is dropped as it is; these have.
+            while begun.load(Relaxed) < 4 {
+                yield_now();
+            }
+            num_goroutine()
         },
-        |got| assert_eq!(got, Ok((6, 0))),
+        |got| assert_eq!(got, Ok(6)),
     );
     assert!(!dropped.load(Relaxed));
 }
