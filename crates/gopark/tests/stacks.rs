@@ -8,6 +8,7 @@ use gopark::trace::Event;
 use gopark::{chan, go, sleep};
 
 /// Uses some 30 KiB of stack.
+#[inline(never)]
 fn deep() -> u8 {
     let room = black_box([7u8; 30 << 10]);
     room[black_box(11_111)]
