@@ -70,7 +70,7 @@ where
     let task = Arc::new(Task::new());
     let entry = entry(f, Arc::clone(&task));
     let g = kernel.spawn(Spawn { entry, stack_size, name }, site);
-    JoinHandle { task, g }
+    JoinHandle { task, g, run: kernel.run() }
 }
 
 /// What a goroutine leaves for whoever joins it.
@@ -165,6 +165,8 @@ fn finish<T>(kernel: &dyn Kernel, task: &Task<T>, result: Result<T, Panicked>) {
 pub struct JoinHandle<T> {
     task: Arc<Task<T>>,
     g: GId,
+    /// The run it belongs to: another one is not ended by its panic.
+    run: u32,
 }
 
 impl<T: Send + 'static> JoinHandle<T> {
@@ -218,7 +220,7 @@ impl<T> Drop for JoinHandle<T> {
         };
         drop(state);
         // After the run nobody minds. A Drop never switches, so the caller goes on to its next call.
-        if let Some(kernel) = current::kernel_if_any() {
+        if let Some(kernel) = current::kernel_if_any().filter(|kernel| kernel.run() == self.run) {
             kernel.fail(EndKind::Panic, text, Some(Rule::PanicEnds { g: self.g }));
         }
     }
