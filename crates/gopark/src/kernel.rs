@@ -90,6 +90,25 @@ pub(crate) enum IdKind {
     Lock,
     /// WaitGroups.
     Wg,
+    /// Condition variables.
+    Cond,
+    /// Onces.
+    Once,
+    /// Semaphores.
+    Sem,
+    /// Pools.
+    Pool,
+    /// Watched variables.
+    Cell,
+    /// Contexts.
+    Ctx,
+    /// Descriptors.
+    Fd,
+}
+
+impl IdKind {
+    /// How many kinds there are.
+    pub(crate) const COUNT: usize = Self::Fd as usize + 1;
 }
 
 /// A thing of the program that a snapshot holds.

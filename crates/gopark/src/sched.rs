@@ -30,7 +30,7 @@ use gopark_trace::ring::{Stamp, Structure};
 
 pub(crate) use self::end::Ended;
 use crate::g::{GList, Gp};
-use crate::kernel::{Ev, Kernel, Look, Spawn};
+use crate::kernel::{Ev, IdKind, Kernel, Look, Spawn};
 use crate::lock::{Guard, Lock};
 use crate::m::M;
 use crate::p::P;
@@ -113,8 +113,8 @@ pub(crate) struct Sched<Pl: Platform> {
     goids: AtomicU64,
     /// The next timer's id.
     timer_ids: AtomicU64,
-    /// The next ids of channels, locks and WaitGroups.
-    obj_ids: [AtomicU32; 3],
+    /// The next id of each kind of thing.
+    obj_ids: [AtomicU32; IdKind::COUNT],
     /// The Ms, made as needed and kept until the end.
     ms: UnsafeCell<Vec<&'static M>>,
     /// Channels and WaitGroups, for snapshots; only while recording.
@@ -194,7 +194,7 @@ impl<Pl: Platform> Sched<Pl> {
             gone: AtomicU64::new(0),
             goids: AtomicU64::new(1),
             timer_ids: AtomicU64::new(1),
-            obj_ids: [const { AtomicU32::new(1) }; 3],
+            obj_ids: [const { AtomicU32::new(1) }; IdKind::COUNT],
             ms: UnsafeCell::new(Vec::new()),
             things: Lock::new(Vec::new()),
             recording: setup.recording,
