@@ -3,7 +3,9 @@
 //! The model checker includes those protocols with a module of this name made of loom's atomics;
 //! nothing in `proto` names `std::sync` itself.
 
-pub(crate) use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
+pub(crate) use std::sync::atomic::{
+    AtomicBool, AtomicU32, AtomicU64, Ordering, compiler_fence, fence,
+};
 
 /// Sleeps until `word` is woken, unless it no longer holds `value`. May wake for no reason.
 pub(crate) fn futex_wait(word: &AtomicU32, value: u32) {

@@ -19,7 +19,7 @@ use gopark_trace::snapshot::{ChanSnap, Snapshot};
 use gopark_trace::words::{RecvHow, SendHow, WaitReason};
 use lock_api::MutexGuard;
 
-use crate::current::kernel;
+use crate::current::{Kern, kernel};
 use crate::g::Gp;
 use crate::ids::{Bond, FOREIGN};
 use crate::kernel::{Commit, IdKind, Kernel, Look, Park, stamp};
@@ -104,21 +104,21 @@ impl<T: Send + 'static> Look for Chan<T> {
 }
 
 /// A runtime call on a channel: who calls, from where.
-struct Call<'a> {
-    kernel: &'a dyn Kernel,
+struct Call {
+    kernel: Kern,
     site: Option<SiteId>,
     chan: ChanId,
 }
 
 impl<T: Send + 'static> Chan<T> {
     /// Enters the runtime: a gate, then the lock.
-    fn enter(&self, at: &'static Location<'static>) -> (Call<'_>, Guard<'_, State<T>>) {
+    fn enter(&self, at: &'static Location<'static>) -> (Call, Guard<'_, State<T>>) {
         let kernel = kernel();
         let site = kernel.site(at);
         kernel.gate();
         let mut state = self.state.lock();
-        if !state.bond.is_of(kernel) {
-            self.join_run(kernel, &mut state);
+        if !state.bond.is_of(&*kernel) {
+            self.join_run(&*kernel, &mut state);
         }
         let call = Call { kernel, site, chan: ChanId(state.bond.id) };
         // Whoever comes first.
@@ -141,7 +141,7 @@ impl<T: Send + 'static> Chan<T> {
         kernel.register(me);
     }
 
-    fn send(&self, call: &Call<'_>, mut state: Guard<'_, State<T>>, value: T) {
+    fn send(&self, call: &Call, mut state: Guard<'_, State<T>>, value: T) {
         if state.closed {
             drop(state);
             panic!("send on closed channel");
@@ -176,7 +176,7 @@ impl<T: Send + 'static> Chan<T> {
         }
     }
 
-    fn recv(&self, call: &Call<'_>, mut state: Guard<'_, State<T>>) -> Option<T> {
+    fn recv(&self, call: &Call, mut state: Guard<'_, State<T>>) -> Option<T> {
         match self.take(call, state) {
             Ok(value) => return value,
             Err(held) => state = held,
@@ -195,7 +195,7 @@ impl<T: Send + 'static> Chan<T> {
     /// Receives without waiting; gives the lock back if that cannot be.
     fn take<'a>(
         &self,
-        call: &Call<'_>,
+        call: &Call,
         mut state: Guard<'a, State<T>>,
     ) -> Result<Option<T>, Guard<'a, State<T>>> {
         let chan = call.chan;
@@ -235,7 +235,7 @@ impl<T: Send + 'static> Chan<T> {
     }
 
     /// Closes: receivers first, then senders are collected; they are let go in reverse order.
-    fn close(&self, call: &Call<'_>, mut state: Guard<'_, State<T>>) {
+    fn close(&self, call: &Call, mut state: Guard<'_, State<T>>) {
         if state.closed {
             drop(state);
             panic!("close of closed channel");
@@ -278,7 +278,7 @@ impl<T: Send + 'static> Chan<T> {
     }
 }
 
-impl Call<'_> {
+impl Call {
     fn emit<T>(&self, state: &mut Guard<'_, State<T>>, event: Event, rule: Option<Rule>) {
         if self.kernel.recording() {
             let number = stamp(Structure::Obj(Obj::Chan(self.chan)), state.next_event());

@@ -40,23 +40,86 @@ pub(crate) fn in_lab() -> bool {
     m().is_some_and(|m| unsafe { m.as_ref() }.in_lab)
 }
 
-/// The kernel that runs the calling goroutine, if a goroutine calls.
-pub(crate) fn kernel_if_any<'a>() -> Option<&'a dyn Kernel> {
-    // SAFETY: as in `kernel`.
-    m().map(|m| unsafe { &*m.as_ref().kernel })
+/// A goroutine inside the runtime: from the first line of a runtime call to its last.
+///
+/// While it is there the goroutine's thread is never suspended and never loses its P: see
+/// [`crate::proto::claim`]. Calls may nest; the outermost one counts. It may be dropped on another
+/// thread than it was made on, because the goroutine may have moved meanwhile.
+pub(crate) struct Kern {
+    kernel: &'static dyn Kernel,
+    outermost: bool,
 }
 
-/// The kernel that runs the calling goroutine.
+impl Kern {
+    /// From user code into the runtime, on the M this code runs on.
+    #[inline]
+    fn enter(m: &M) -> Self {
+        // SAFETY: the kernel outlives all its goroutines, and the caller runs on one: the reference
+        // is used by this runtime call only. `'static` stands for that.
+        let kernel = unsafe { &*m.kernel };
+        let outermost = m.claim.enter();
+        if outermost && m.claim.is_contested() {
+            kernel.reenter();
+        }
+        Self { kernel, outermost }
+    }
+
+    /// The runtime call never returns to user code: the goroutine ends in it.
+    pub(crate) fn stay(mut self) {
+        self.outermost = false;
+    }
+}
+
+impl std::ops::Deref for Kern {
+    type Target = dyn Kernel;
+    #[inline]
+    fn deref(&self) -> &Self::Target {
+        self.kernel
+    }
+}
+
+impl Drop for Kern {
+    #[inline]
+    fn drop(&mut self) {
+        if self.outermost {
+            to_user();
+        }
+    }
+}
+
+impl std::fmt::Debug for Kern {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Kern").field("outermost", &self.outermost).finish_non_exhaustive()
+    }
+}
+
+/// From here on the calling goroutine runs user code, which may be stopped anywhere.
+#[inline]
+pub(crate) fn to_user() {
+    if let Some(m) = m() {
+        // SAFETY: a current M lives as long as its run, which is in progress.
+        unsafe { m.as_ref() }.claim.leave();
+    }
+}
+
+/// The kernel that runs the calling goroutine, if a goroutine calls.
+#[inline]
+pub(crate) fn kernel_if_any() -> Option<Kern> {
+    // SAFETY: a current M lives as long as its run, which is in progress.
+    m().map(|m| Kern::enter(unsafe { m.as_ref() }))
+}
+
+/// The kernel that runs the calling goroutine, which is inside the runtime as long as the result
+/// lives.
 ///
 /// # Panics
 /// Outside a goroutine.
 #[track_caller]
 #[inline]
-pub(crate) fn kernel<'a>() -> &'a dyn Kernel {
+pub(crate) fn kernel() -> Kern {
     match m() {
-        // SAFETY: the kernel outlives all its goroutines, and the caller runs on one: the
-        // reference is used by runtime calls of that goroutine only and never stored.
-        Some(m) => unsafe { &*m.as_ref().kernel },
+        // SAFETY: as in `kernel_if_any`.
+        Some(m) => Kern::enter(unsafe { m.as_ref() }),
         None => panic!(
             "gopark: this call needs a goroutine; make it inside gopark::lab(seed).run(..) or live().run(..)"
         ),

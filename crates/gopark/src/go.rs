@@ -65,10 +65,11 @@ where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
-    let kernel = kernel();
-    let site = kernel.site(Location::caller());
+    // Allocated before the runtime is entered: in it nobody may wait for malloc.
     let task = Arc::new(Task::new());
     let entry = entry(f, Arc::clone(&task));
+    let kernel = kernel();
+    let site = kernel.site(Location::caller());
     let g = kernel.spawn(Spawn { entry, stack_size, name }, site);
     JoinHandle { task, g, run: kernel.run() }
 }
@@ -108,18 +109,23 @@ where
     T: Send + 'static,
 {
     Box::new(move || {
+        current::to_user();
         // The function is gone after this, whatever happens in it, so nothing broken is seen.
         let result = catch_unwind(AssertUnwindSafe(f)).map_err(Panicked);
         let kernel = kernel();
         if let Err(panicked) = &result {
-            note_panic(kernel, panicked);
+            note_panic(&*kernel, panicked);
         }
-        finish(kernel, &task, result);
+        finish(&*kernel, &task, result);
+        drop(kernel);
         // If the handle is gone, the result is dropped here, and that is user code too.
-        if let Err(panicked) = catch_unwind(AssertUnwindSafe(|| drop(task))).map_err(Panicked) {
-            note_panic(kernel, &panicked);
-            end_by_panic(kernel, &panicked);
+        let dropped = catch_unwind(AssertUnwindSafe(|| drop(task))).map_err(Panicked);
+        let kernel = current::kernel();
+        if let Err(panicked) = dropped {
+            note_panic(&*kernel, &panicked);
+            end_by_panic(&*kernel, &panicked);
         }
+        kernel.stay();
     })
 }
 
@@ -271,6 +277,7 @@ where
     R: Send + 'static,
 {
     Box::new(move || {
+        current::to_user();
         let result = catch_unwind(AssertUnwindSafe(f)).map_err(Panicked);
         let kernel = kernel();
         match result {
@@ -281,10 +288,11 @@ where
                 kernel.fail(EndKind::Returned, String::new(), Some(Rule::MainReturns { left }));
             }
             Err(panicked) => {
-                note_panic(kernel, &panicked);
-                end_by_panic(kernel, &panicked);
+                note_panic(&*kernel, &panicked);
+                end_by_panic(&*kernel, &panicked);
             }
         }
+        kernel.stay();
     })
 }
 

@@ -120,6 +120,9 @@ pub(crate) trait Look: Send + Sync {
 
 /// The scheduler, seen from a goroutine.
 pub(crate) trait Kernel: Send + Sync {
+    /// The calling M enters the runtime and its claim on its P is contested: sees to it that it has
+    /// one. It may block the thread, but never switches.
+    fn reenter(&self);
     /// A point where others may act and the conductor may stop the run; at the start of each
     /// runtime call, before any lock is taken.
     fn gate(&self);

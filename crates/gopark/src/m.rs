@@ -12,6 +12,7 @@ use crate::g::Gp;
 use crate::kernel::Kernel;
 use crate::p::P;
 use crate::platform::live::RecorderCell;
+use crate::proto::claim::Claim;
 use crate::proto::note::Note;
 use crate::runq::Loot;
 
@@ -24,6 +25,8 @@ pub(crate) struct M {
     /// Whether that kernel is a lab: read by the accessor of the current M only, to say that
     /// waiting for a lock is a bug there.
     pub(crate) in_lab: bool,
+    /// Whether it runs user code, and what others make of its P meanwhile.
+    pub(crate) claim: Claim,
     /// Its P.
     pub(crate) p: Cell<Option<&'static P>>,
     /// The P it was promised with its wake-up.
@@ -64,6 +67,7 @@ impl M {
             id,
             kernel,
             in_lab,
+            claim: Claim::new(),
             p: Cell::new(None),
             next_p: Cell::new(None),
             curg: Cell::new(None),

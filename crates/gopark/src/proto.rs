@@ -3,6 +3,7 @@
 //! They use [`crate::atomics`] only, so that `tests/loom.rs` can run them under a model checker
 //! without any of the rest.
 
+pub(crate) mod claim;
 pub(crate) mod futex_lock;
 pub(crate) mod gword;
 pub(crate) mod note;

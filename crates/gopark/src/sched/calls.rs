@@ -65,6 +65,8 @@ impl<Pl: Platform> Sched<Pl> {
 }
 
 impl<Pl: Platform> Kernel for Sched<Pl> {
+    fn reenter(&self) {}
+
     fn gate(&self) {
         self.call_gate();
     }

@@ -20,7 +20,7 @@ use gopark_trace::rule::Rule;
 use gopark_trace::words::{EndKind, LockHow, LockMode, WaitReason};
 use lock_api::MutexGuard as RawGuard;
 
-use crate::current::{kernel, kernel_if_any};
+use crate::current::{Kern, kernel, kernel_if_any};
 use crate::ids::{Bond, FOREIGN};
 use crate::kernel::{Commit, IdKind, Kernel, Park, stamp};
 use crate::lock::Lock;
@@ -139,10 +139,10 @@ impl GoMutex {
     }
 
     #[track_caller]
-    fn call(&self) -> Call<'_> {
+    fn call(&self) -> Call {
         let kernel = kernel();
         let site = kernel.site(Location::caller());
-        let lock = self.number(kernel);
+        let lock = self.number(&*kernel);
         Call { kernel, site, lock }
     }
 
@@ -199,14 +199,14 @@ impl GoMutex {
         }
     }
 
-    fn got(&self, call: &Call<'_>, change: &Change, how: LockHow, rule: Rule) {
+    fn got(&self, call: &Call, change: &Change, how: LockHow, rule: Rule) {
         let waiters = change.before >> WAITER_SHIFT;
         let event = Event::LockGet { lock: call.lock, mode: LockMode::Write, how, waiters };
         call.emit(change.number, event, Some(rule));
     }
 
     #[cold]
-    fn lock_slow(&self, call: &Call<'_>) {
+    fn lock_slow(&self, call: &Call) {
         let mut wait_start: Option<Nanos> = None;
         let mut starving = false;
         let mut awoke = false;
@@ -265,7 +265,7 @@ impl GoMutex {
     }
 
     /// The lock was handed over in starvation mode: it is ours, and we may end the mode.
-    fn handed_over(&self, call: &Call<'_>, starving: bool, waited: Nanos, old: u32) {
+    fn handed_over(&self, call: &Call, starving: bool, waited: Nanos, old: u32) {
         let last = old >> WAITER_SHIFT == 1;
         let calm = !starving || last;
         let change = self.update(|state| {
@@ -291,10 +291,10 @@ impl GoMutex {
     }
 
     /// Waits at the semaphore (`semacquire1`): at the front if we have waited before.
-    fn queue(&self, call: &Call<'_>, front: bool, waited: Nanos, old: u32) {
+    fn queue(&self, call: &Call, front: bool, waited: Nanos, old: u32) {
         loop {
             let mut sema = self.sema.lock();
-            assert!(sema.bond.is_of(call.kernel), "{FOREIGN}");
+            assert!(sema.bond.is_of(&*call.kernel), "{FOREIGN}");
             if sema.count > 0 {
                 sema.count -= 1;
                 return;
@@ -345,7 +345,7 @@ impl GoMutex {
     }
 
     /// Unlocks; true if the lock was handed over and the caller should yield.
-    fn unlock_without_yield(&self, call: &Call<'_>) -> bool {
+    fn unlock_without_yield(&self, call: &Call) -> bool {
         let change = self.update(|state| state & !LOCKED);
         if change.before & LOCKED == 0 {
             let text = "fatal error: sync: unlock of unlocked mutex\n".to_owned();
@@ -388,9 +388,9 @@ impl GoMutex {
     }
 
     /// Wakes the first waiter (`semrelease1`). True if the caller should yield to it.
-    fn release(&self, call: &Call<'_>, number: u32, handoff: bool, waiters: u32) -> bool {
+    fn release(&self, call: &Call, number: u32, handoff: bool, waiters: u32) -> bool {
         let mut sema = self.sema.lock();
-        assert!(sema.bond.is_of(call.kernel), "{FOREIGN}");
+        assert!(sema.bond.is_of(&*call.kernel), "{FOREIGN}");
         sema.count += 1;
         let next = sema.queue.pop_front().map(|w| (w.g, std::ptr::from_ref(w)));
         if handoff && let Some((_, waiter)) = next {
@@ -438,13 +438,13 @@ fn next_state(old: u32, starving: bool, awoke: bool) -> u32 {
 }
 
 /// A runtime call on a lock: who calls, from where.
-struct Call<'a> {
-    kernel: &'a dyn Kernel,
+struct Call {
+    kernel: Kern,
     site: Option<SiteId>,
     lock: LockId,
 }
 
-impl Call<'_> {
+impl Call {
     fn stamp(&self, number: u32) -> gopark_trace::ring::Stamp {
         stamp(Structure::Obj(Obj::Lock(self.lock)), number)
     }
@@ -560,7 +560,7 @@ impl<T: ?Sized> Drop for MutexGuard<'_, T> {
         let Some(kernel) = kernel_if_any() else { return };
         let site = kernel.site(self.site);
         let raw = &self.mutex.raw;
-        let lock = raw.number(kernel);
+        let lock = raw.number(&*kernel);
         raw.unlock_without_yield(&Call { kernel, site, lock });
     }
 }

@@ -72,7 +72,7 @@ impl WaitGroup {
     pub fn add(&self, delta: i64) {
         let kernel = kernel();
         let site = kernel.site(Location::caller());
-        self.change(kernel, site, delta);
+        self.change(&*kernel, site, delta);
     }
 
     /// Changes the counter by -1 (`Done`).
@@ -83,7 +83,7 @@ impl WaitGroup {
     pub fn done(&self) {
         let kernel = kernel();
         let site = kernel.site(Location::caller());
-        self.change(kernel, site, -1);
+        self.change(&*kernel, site, -1);
     }
 
     /// Adds one, runs `f` in a goroutine, and is done when it returns (`wg.Go`).
@@ -112,10 +112,10 @@ impl WaitGroup {
         let kernel = kernel();
         let site = kernel.site(Location::caller());
         kernel.gate();
-        let (id, mut state) = self.lock(kernel);
+        let (id, mut state) = self.lock(&*kernel);
         let counter = state.counter;
         if counter == 0 {
-            emit(kernel, &mut state, id, site, Event::WgPass { wg: id }, None);
+            emit(&*kernel, &mut state, id, site, Event::WgPass { wg: id }, None);
             return;
         }
         let waiter = Waiter::new(kernel.current(), ());
@@ -147,9 +147,9 @@ impl WaitGroup {
     #[track_caller]
     pub fn named(self, name: &str) -> Self {
         let kernel = kernel();
-        let (id, mut state) = self.lock(kernel);
+        let (id, mut state) = self.lock(&*kernel);
         let event = Event::ObjName { obj: Obj::Wg(id), name: name.to_owned() };
-        emit(kernel, &mut state, id, None, event, None);
+        emit(&*kernel, &mut state, id, None, event, None);
         drop(state);
         self
     }
@@ -169,7 +169,7 @@ impl WaitGroup {
 
     fn change(&self, kernel: &dyn Kernel, site: Option<SiteId>, delta: i64) {
         kernel.gate();
-        let (id, mut state) = self.lock(kernel);
+        let (id, mut state) = self.lock(&*kernel);
         let counter = state.counter + delta;
         if counter < 0 {
             drop(state);
@@ -191,7 +191,7 @@ impl WaitGroup {
             let woke: Vec<GId> = woken.gs().map(|g| g.gid()).collect();
             let rule = (waiters > 0).then_some(Rule::WaitGroupZero { waiters });
             let event = Event::WgAdd { wg: id, delta, counter, woke };
-            emit(kernel, &mut state, id, site, event, rule);
+            emit(&*kernel, &mut state, id, site, event, rule);
         }
         drop(state);
         while let Some(waiter) = woken.pop_front() {
