@@ -60,8 +60,6 @@ pub enum Place {
     Running(MId),
     /// In a system call, on an M.
     Syscall(MId),
-    /// Suspended with its M.
-    Held(MId),
     /// Parked.
     Waiting,
     /// Nowhere: ended, or never seen.
@@ -102,6 +100,8 @@ pub struct Machine {
     pub status: MStatus,
     /// A P that is promised to it.
     pub next_p: Option<PId>,
+    /// The goroutine it is suspended with.
+    pub holds: Option<GId>,
     /// Whether it counts among those that look for work, whatever it does this moment.
     pub looks: bool,
 }
@@ -129,6 +129,10 @@ pub struct Goroutine {
     pub since: Nanos,
     /// How many times it was started.
     pub starts: u32,
+    /// The thread it is tied to.
+    pub tied: Option<MId>,
+    /// The thread that is suspended with it: only there it can go on.
+    pub held_by: Option<MId>,
     /// It computes, for this long.
     pub working: Option<Nanos>,
 }
@@ -208,8 +212,6 @@ pub struct Counts {
     pub syscall: u64,
     /// Parked.
     pub waiting: u64,
-    /// Suspended with their M.
-    pub held: u64,
     /// Ended.
     pub ended: u64,
 }
@@ -222,7 +224,6 @@ impl Counts {
             GStatus::Running => &mut self.running,
             GStatus::Syscall => &mut self.syscall,
             GStatus::Waiting => &mut self.waiting,
-            GStatus::Held => &mut self.held,
             GStatus::Dead => &mut self.ended,
         }
     }

@@ -63,8 +63,6 @@ struct Doing {
     woke: Option<MId>,
     /// It gave up looking and has not slept yet.
     gave_up: bool,
-    /// When it handed a P off because nobody spins.
-    handed: Option<Nanos>,
     /// A goroutine is tied to it.
     tied: bool,
     /// A wake it owes.
@@ -84,6 +82,8 @@ pub struct Validator {
     joined: bool,
     /// The M that has just begun to look while a note was left: it takes the note.
     takes_note: Option<MId>,
+    /// Who has just handed a P off because nobody spins, and when.
+    handed: Option<(Option<MId>, Nanos)>,
     /// The world is being stopped.
     stopping: bool,
     /// Whether a goroutine has run: before that M0 is set up by hand.

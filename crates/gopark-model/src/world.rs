@@ -319,7 +319,6 @@ impl World {
             if let Some(g) = m.g {
                 let place = match m.status {
                     MStatus::Syscall => Place::Syscall(m.id),
-                    MStatus::Held => Place::Held(m.id),
                     _ => Place::Running(m.id),
                 };
                 see(g, place)?;
@@ -405,12 +404,12 @@ impl World {
                     m.hand.retain(|&x| x != g);
                 }
             }
-            Place::Running(m) | Place::Syscall(m) | Place::Held(m) => {
+            Place::Running(m) | Place::Syscall(m) => {
                 if let Some(m) = self.m_mut(m)
                     && m.g == Some(g)
                 {
                     m.g = None;
-                    if matches!(m.status, MStatus::Syscall | MStatus::Held) {
+                    if m.status == MStatus::Syscall {
                         m.status = MStatus::Running;
                     }
                 }
@@ -504,11 +503,10 @@ impl World {
         if old == MStatus::Idle && status != MStatus::Idle {
             self.idle_ms.retain(|&x| x != m);
         }
-        let stopped = |status| matches!(status, MStatus::Syscall | MStatus::Held);
-        if let Some(g) = g.filter(|_| stopped(old) || stopped(status)) {
+        let in_call = |status| status == MStatus::Syscall;
+        if let Some(g) = g.filter(|_| in_call(old) || in_call(status)) {
             let (place, status) = match status {
                 MStatus::Syscall => (Place::Syscall(m), GStatus::Syscall),
-                MStatus::Held => (Place::Held(m), GStatus::Held),
                 _ => (Place::Running(m), GStatus::Running),
             };
             self.set_g(g, place, status);
@@ -558,6 +556,7 @@ impl World {
                 hand: Vec::new(),
                 status: MStatus::Starting,
                 next_p: None,
+                holds: None,
                 looks: false,
             });
         }
@@ -580,6 +579,8 @@ impl World {
                     on: None,
                     since: self.time,
                     starts: 0,
+                    tied: None,
+                    held_by: None,
                     working: None,
                 },
             );

@@ -218,6 +218,7 @@ fn g_snap(g: u64, status: GStatus) -> GSnap {
         on: None,
         since: Nanos(40),
         locked_to: None,
+        held_by: None,
     }
 }
 
@@ -238,15 +239,16 @@ fn a_snapshot_holds_who_is_in_a_call_and_who_is_held() {
     let state = Snapshot {
         gs: vec![
             g_snap(1, GStatus::Syscall),
-            g_snap(2, GStatus::Held),
+            GSnap { held_by: Some(MId(1)), ..g_snap(2, GStatus::Runnable) },
             g_snap(3, GStatus::Running),
         ],
-        ms: vec![m_snap(0, Some(1)), m_snap(1, Some(2)), m_snap(2, Some(3))],
+        ms: vec![m_snap(0, Some(1)), m_snap(1, None), m_snap(2, Some(3))],
+        global: vec![GId(2)],
         ..Snapshot::default()
     };
     let world = World::from_snapshot(&state);
     let places: Vec<Place> = world.gs().map(|g| g.place).collect();
-    let there = [Place::Syscall(MId(0)), Place::Held(MId(1)), Place::Running(MId(2))];
+    let there = [Place::Syscall(MId(0)), Place::Global, Place::Running(MId(2))];
     assert_eq!(places, there);
     let statuses: Vec<MStatus> = world.ms().iter().map(|m| m.status).collect();
     assert_eq!(statuses, [MStatus::Syscall, MStatus::Held, MStatus::Running]);

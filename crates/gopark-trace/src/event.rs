@@ -126,9 +126,9 @@ table! {
     /// A thread is suspended with the goroutine that was preempted on it (gopark; Go has none).
     56 MHeld { m: MId, g: GId }
         from "gopark" => "{m} is held by the preempted {g}";
-    /// A held thread goes on with a P it was handed (gopark).
-    57 MResume { m: MId, g: GId, p: Option<PId> }
-        from "gopark" => "{m} goes on with {g} on {p}";
+    /// A held thread goes on with a P and its goroutine, both handed to it (gopark).
+    57 MResume { m: MId, g: GId, p: PId, tick: u32 }
+        from "gopark" => "{m} goes on with {g} on {p}, tick {tick}";
     /// A held goroutine runs without a P because nothing else moved (gopark).
     58 EmergencyRun { m: MId, g: GId, stuck: Nanos }
         from "gopark" => "{g} runs on {m} without a P: nothing moved for {stuck}";
@@ -156,8 +156,8 @@ table! {
     /// A P is taken from the list of idle Ps, the latest first.
     74 PGet { p: PId }
         from "proc.go pidleget" => "{p} is taken from the idle list";
-    /// The acting M passes a P on.
-    75 PHandoff { p: PId, why: HandoffWhy }
+    /// A P is passed on: to whoever is found for it, or to this M, with a goroutine that was picked and runs only there.
+    75 PHandoff { p: PId, why: HandoffWhy, to: Option<MId>, g: Option<GId> }
         from "proc.go handoffp" => "{p} is handed off: {why}";
     /// sysmon takes a P from an M in a system call.
     76 PRetake { p: PId, from: MId, g: GId, after: Nanos, queued: u32 }

@@ -80,6 +80,10 @@ impl Record {
                 | Event::MStart { m: MId(1..), .. }
                 | Event::PHandoff { .. }
                 | Event::PRetake { .. }
+                | Event::PLost { .. }
+                | Event::MResume { .. }
+                | Event::SysEnter { .. }
+                | Event::SysExit { .. }
                 | Event::CoSwitch { .. }
                 | Event::RunEnd { .. }
         )

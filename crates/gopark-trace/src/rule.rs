@@ -187,6 +187,22 @@ table! {
     81 Backstop { stuck: Nanos }
         from "gopark" => "nothing moved for {stuck}: a held goroutine goes on without a P";
 
+    /// An M is taken from the idle list to take the P over from a thread that is about to be suspended: the thread itself can't run the scheduler then.
+    82 Standby { }
+        from "gopark" => "it is to take the P over when the thread is suspended";
+    /// A goroutine whose thread is suspended with it goes on only there: whoever picks it gives that thread its P.
+    83 BoundToThread { m: MId }
+        from "gopark" => "its thread {m} is suspended with it: that thread gets the P";
+    /// The world is being stopped: the P of a goroutine in a system call is taken at once.
+    84 StoppedInCall { }
+        from "proc.go stopTheWorldWithSema" => "the world is being stopped: a P in a system call is taken at once";
+    /// The world is being stopped: idle Ps are taken at once, and who looks for work looks no more.
+    85 WorldStops { }
+        from "proc.go stopTheWorldWithSema" => "the world is being stopped: whoever runs no goroutine stops at once";
+    /// The world goes on: a P without work is idle.
+    86 WorldGoesOn { }
+        from "proc.go procresize" => "the world goes on: a P without work goes to the idle list";
+
     // ---- poller and timers ----
 
     /// An M without P waits in the poller, at most one, until the earliest known timer.
@@ -369,6 +385,8 @@ impl Rule {
             76 => "R53",
             77 => "R54",
             78 => "R59",
+            84 | 85 => "R106",
+            86 => "R106 R107",
             90 => "R36",
             91 => "R71",
             92 => "R38 R80",

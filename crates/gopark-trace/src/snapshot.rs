@@ -27,6 +27,8 @@ wire_struct! {
         pub since: Nanos,
         /// The thread it is tied to.
         pub locked_to: Option<MId>,
+        /// The thread that is suspended with it.
+        pub held_by: Option<MId>,
     }
 
     /// One thread.

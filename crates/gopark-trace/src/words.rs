@@ -109,8 +109,6 @@ words! {
         4 Waiting = "waiting",
         /// Finished.
         5 Dead = "dead",
-        /// Stopped inside its time slice, its thread suspended with it (gopark; Go has no such state).
-        6 Held = "held",
     }
 
     /// Why a goroutine gave up its P while it could have gone on.
@@ -155,12 +153,6 @@ words! {
 
     /// Why a P changes hands.
     pub enum HandoffWhy {
-        /// It or the global queue has work.
-        1 Work = "work is queued",
-        /// Nobody spins and no P is idle: a spinning M looks around.
-        2 NobodySpins = "nobody spins",
-        /// It is the last running P and nobody polls.
-        3 LastRunning = "nobody polls",
         /// A call that is declared to block.
         4 BlockingCall = "a blocking call",
         /// sysmon took it from a system call.
@@ -257,6 +249,8 @@ words! {
         3 IdleP = "an idle P",
         /// No P: to the global queue.
         4 Global = "the global queue",
+        /// An idle P at the last look: a new slice.
+        5 NewSlice = "an idle P, at the last look",
     }
 
     /// What moves the scheduler.

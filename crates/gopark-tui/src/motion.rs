@@ -61,7 +61,7 @@ pub(crate) fn draw(scene: &Scene<'_>, area: Rect, pen: &mut Pen<'_>) {
 /// Whether too much happens to follow it token by token.
 fn crowded(scene: &Scene<'_>) -> bool {
     let counts = scene.world.counts();
-    let gs = counts.runnable + counts.running + counts.syscall + counts.waiting + counts.held;
+    let gs = counts.runnable + counts.running + counts.syscall + counts.waiting;
     gs > FOLLOWED || scene.play.per_frame > TOO_FAST
 }
 

@@ -122,8 +122,6 @@ impl Ink {
             GStatus::Syscall => Self::Syscall,
             GStatus::Waiting => Self::Waiting,
             GStatus::Dead => Self::Dead,
-            // Stopped inside its slice: not running, and not free to run elsewhere.
-            GStatus::Held => Self::Syscall,
         }
     }
 

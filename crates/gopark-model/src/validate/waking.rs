@@ -4,7 +4,7 @@ use gopark_trace::event::Event;
 use gopark_trace::ids::{MId, PId};
 use gopark_trace::record::Record;
 use gopark_trace::rule::Rule;
-use gopark_trace::words::{HandoffWhy, PollMode, Queue, YieldKind};
+use gopark_trace::words::{PollMode, Queue, YieldKind};
 
 use super::{Validator, has_work};
 use crate::things::{MStatus, PStatus};
@@ -73,7 +73,8 @@ impl Validator {
     fn note_is_taken(&mut self, record: &Record) {
         let taken = matches!(record.event, Event::NeedSpinning { on: false });
         let takes = self.takes_note.take();
-        let handed = self.look(record.actor.m).and_then(|m| m.handed) == Some(record.time);
+        // A P was handed off because nobody spins: whoever did that, sysmon too, takes the note.
+        let handed = self.handed == Some((record.actor.m, record.time));
         let by_right = takes.is_some() && takes == record.actor.m || handed || !self.lab();
         self.expect(by_right || !taken, "R19", record.seq, || {
             format!("{:?} takes the note that work was left and does not look", record.actor.m)
@@ -117,7 +118,9 @@ impl Validator {
             return;
         }
         let Some(p) = p else {
-            return self.expect(false, "R6", seq, || format!("{m} is woken without a P"));
+            // Only to take over from a thread that is about to be suspended.
+            let standby = record.rule == Some(Rule::Standby {});
+            return self.expect(standby, "R6", seq, || format!("{m} is woken without a P"));
         };
         let status = self.world.p(p).map(|p| p.status);
         self.expect(status == Some(PStatus::Promised), "R18", seq, || {
@@ -178,7 +181,9 @@ impl Validator {
     fn releases(&mut self, record: &Record, p: PId) {
         let seq = record.seq;
         let global = self.world.global().len();
-        self.expect(global == 0, "R34", seq, || {
+        // When the world goes on everybody has what it had; who is idle is told first.
+        let restarts = record.rule == Some(Rule::WorldGoesOn {});
+        self.expect(global == 0 || restarts, "R34", seq, || {
             format!("{p} is given up with {global} in the global queue")
         });
         let Some(Rule::GiveUpP {}) = record.rule else { return };
@@ -212,6 +217,9 @@ impl Validator {
 
     /// Notes who was woken, who gave up, and what is owed.
     pub(super) fn after_waking(&mut self, record: &Record) {
+        if record.rule == Some(Rule::HandoffNobodyLooks {}) {
+            self.handed = Some((record.actor.m, record.time));
+        }
         let Some(m) = record.actor.m else { return };
         let debt = self.debt_after(record);
         let note = self.world.needspinning() && self.lab();
@@ -227,9 +235,6 @@ impl Validator {
             Event::GoStart { .. } => doing.woke = None,
             Event::MSpin { on, .. } => {
                 doing.gave_up = !on && matches!(record.rule, Some(Rule::StopsSpinning { .. }));
-            }
-            Event::PHandoff { why: HandoffWhy::NobodySpins, .. } => {
-                doing.handed = Some(record.time);
             }
             _ => {}
         }

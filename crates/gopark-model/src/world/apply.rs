@@ -95,6 +95,7 @@ impl World {
             | Event::MHeld { .. }
             | Event::MResume { .. }
             | Event::EmergencyRun { .. }
+            | Event::LockThread { .. }
             | Event::MWaitLocked { .. } => self.m_event(record, check),
             Event::PNew { .. }
             | Event::PDead { .. }

@@ -58,6 +58,10 @@ impl World {
                 self.idle_ms.push(m);
             }
         }
+        for g in state.gs.iter().filter(|g| g.held_by.is_some()) {
+            let held = g.held_by.and_then(|m| self.m_mut(m)).filter(|m| m.g.is_none());
+            held.into_iter().for_each(|m| (m.holds, m.status) = (Some(g.g), MStatus::Held));
+        }
         self.load_objects(state);
         // Whoever is runnable and in no queue was on its way; the global queue keeps it in sight.
         let lost: Vec<GId> = self.gs().filter(|g| g.place == Place::Gone).map(|g| g.id).collect();
@@ -83,6 +87,8 @@ impl World {
             on: g.on.filter(|_| waits),
             since: g.since,
             starts: 1,
+            tied: g.locked_to,
+            held_by: g.held_by,
             working: None,
         });
     }
@@ -103,7 +109,6 @@ impl World {
             let status = match place {
                 Place::Running(_) => GStatus::Running,
                 Place::Syscall(_) => GStatus::Syscall,
-                Place::Held(_) => GStatus::Held,
                 _ => GStatus::Runnable,
             };
             let since = self.g(g).map(|x| x.since);
@@ -159,7 +164,6 @@ impl World {
         if let Some(g) = m.g {
             let (place, status) = match self.g(g).map(|g| g.status) {
                 Some(GStatus::Syscall) => (Place::Syscall(m.m), MStatus::Syscall),
-                Some(GStatus::Held) => (Place::Held(m.m), MStatus::Held),
                 _ => (Place::Running(m.m), MStatus::Running),
             };
             self.place(g, place, |world| {
@@ -306,6 +310,7 @@ fn g_snap(g: &Goroutine) -> GSnap {
         wait: g.wait,
         on: g.on,
         since: g.since,
-        locked_to: None,
+        locked_to: g.tied,
+        held_by: g.held_by,
     }
 }

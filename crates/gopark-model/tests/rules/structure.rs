@@ -116,9 +116,9 @@ fn r3_nobody_hands_off_what_another_has() {
     let mut s = Script::lab(2);
     s.go(2);
     s.on(1).acquire();
-    s.event(Event::PHandoff { p: PId(1), why: HandoffWhy::Work });
+    s.event(Event::PHandoff { p: PId(1), why: HandoffWhy::BlockingCall, to: None, g: None });
     s.clean();
-    s.event(Event::PHandoff { p: PId(0), why: HandoffWhy::Work });
+    s.event(Event::PHandoff { p: PId(0), why: HandoffWhy::BlockingCall, to: None, g: None });
     s.breaks("R3");
 }
 

@@ -342,7 +342,7 @@ fn r43_who_is_woken_to_look_gets_an_empty_p() {
     let handed_off = |spinning| {
         let mut s = Script::lab(1);
         s.go(2);
-        s.event(Event::PHandoff { p: P0, why: HandoffWhy::Work });
+        s.event(Event::PHandoff { p: P0, why: HandoffWhy::BlockingCall, to: None, g: None });
         s.wake(P0, spinning);
         s
     };

@@ -131,7 +131,7 @@ fn spot_of(g: &Goroutine) -> Option<Spot> {
         Place::Ring(p) => Spot::Ring(p),
         Place::Global => Spot::Global,
         Place::Hand(m) => Spot::Hand(m),
-        Place::Running(m) | Place::Syscall(m) | Place::Held(m) => Spot::On(m),
+        Place::Running(m) | Place::Syscall(m) => Spot::On(m),
         Place::Waiting => Spot::Waiting(Key::of(g)),
         Place::Gone => return None,
     })

@@ -215,7 +215,7 @@ impl Buckets {
         let bucket = match g.place {
             Place::Slot(p) => self.slots.entry(p).or_default(),
             Place::Ring(p) => self.rings.entry(p).or_default(),
-            Place::Running(m) | Place::Syscall(m) | Place::Held(m) => self.on.entry(m).or_default(),
+            Place::Running(m) | Place::Syscall(m) => self.on.entry(m).or_default(),
             Place::Hand(m) => self.hands.entry(m).or_default(),
             Place::Global => &mut self.global,
             Place::Waiting => self.waiting.entry(Key::of(g)).or_default(),

@@ -88,7 +88,7 @@ fn state(g: &Goroutine) -> String {
         Place::Ring(p) => format!(" in the ring of {p}"),
         Place::Global => " in the global queue".to_owned(),
         Place::Hand(m) => format!(", taken by {m}"),
-        Place::Running(m) | Place::Syscall(m) | Place::Held(m) => format!(" on {m}"),
+        Place::Running(m) | Place::Syscall(m) => format!(" on {m}"),
         Place::Waiting | Place::Gone => String::new(),
     };
     match g.wait {

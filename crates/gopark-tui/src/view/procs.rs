@@ -50,7 +50,6 @@ fn doing(stage: &Stage<'_>, lane: &Lane<'_>) -> (&'static str, Ink) {
     if let Some(g) = lane.load.on.first() {
         return match stage.world.g(*g).map(|g| g.status) {
             Some(GStatus::Syscall) => ("in a call", Ink::Syscall),
-            Some(GStatus::Held) => ("held", Ink::Syscall),
             _ => ("running", Ink::Running),
         };
     }

@@ -33,6 +33,7 @@ impl Town {
             on: None,
             since: self.now.minus(Nanos(250_000)),
             locked_to: None,
+            held_by: None,
         });
         self.state.gs.last_mut().expect("one was pushed")
     }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use gopark_trace::event::Event;
 use gopark_trace::ids::{GId, MId, Nanos, Obj};
-use gopark_trace::record::Record;
+use gopark_trace::record::{Actor, Record};
 use gopark_trace::words::{GStatus, PreemptKind, Queue, WaitReason, YieldKind};
 
 use super::Check;
@@ -40,7 +40,7 @@ impl World {
                 self.expect_free(*to, check);
                 self.move_to(*g, *to, m);
             }
-            Event::GoStart { g, from, tick } => self.start(record, *g, *from, *tick, check),
+            Event::GoStart { g, from, tick } => self.start(record.actor, *g, (*from, *tick), check),
             Event::GoPark { g, why, on } => self.park(record, *g, *why, *on, check),
             Event::GoYield { g, kind, to } => {
                 self.expect_running(*g, m, check);
@@ -95,8 +95,15 @@ impl World {
         }
     }
 
-    fn start(&mut self, record: &Record, g: GId, from: Queue, tick: u32, check: &mut Check) {
-        let (m, p) = (record.actor.m, record.actor.p);
+    /// A runnable goroutine runs, on the M and P of `actor`.
+    pub(super) fn start(
+        &mut self,
+        actor: Actor,
+        g: GId,
+        (from, tick): (Queue, u32),
+        check: &mut Check,
+    ) {
+        let (m, p) = (actor.m, actor.p);
         self.ensure_g(g);
         let place = self.g(g).map(|x| x.place);
         let right = match from {

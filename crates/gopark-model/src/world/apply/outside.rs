@@ -22,6 +22,7 @@ impl World {
                 self.expect_status(*g, GStatus::Syscall, "is back from a call", check);
                 match (path, actor) {
                     (SysPath::Global, _) | (_, None) => self.move_to(*g, Queue::Global, actor),
+                    (SysPath::NewSlice, _) => self.move_to(*g, Queue::Hand, actor),
                     (_, Some(m)) if self.ensure_m(m) => self.run_on(*g, m),
                     _ => {}
                 }

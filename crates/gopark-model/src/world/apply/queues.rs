@@ -34,8 +34,14 @@ impl World {
                 }
             }
             Event::GlobalPut { gs, to } => {
-                for &g in gs {
-                    self.expect_in_hand(g, m, check);
+                // A P that goes away gives its goroutines to the head, in their order.
+                let head = *to == Queue::GlobalHead;
+                let order: Vec<GId> =
+                    if head { gs.iter().rev().copied().collect() } else { gs.clone() };
+                for g in order {
+                    if !head {
+                        self.expect_in_hand(g, m, check);
+                    }
                     self.ensure_g(g);
                     self.move_to(g, *to, m);
                 }

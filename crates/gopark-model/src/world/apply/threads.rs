@@ -2,8 +2,8 @@
 
 use gopark_trace::event::Event;
 use gopark_trace::ids::{GId, MId, PId};
-use gopark_trace::record::Record;
-use gopark_trace::words::Queue;
+use gopark_trace::record::{Actor, Record};
+use gopark_trace::words::{GStatus, Queue};
 
 use super::Check;
 use crate::things::{MStatus, PStatus};
@@ -43,15 +43,37 @@ impl World {
             }
             Event::MSpin { m, on, spinning } => self.spin(*m, *on, *spinning),
             Event::NeedSpinning { on } => self.needspinning = *on,
-            Event::MHeld { m, g } => self.hold(*m, *g, MStatus::Held),
-            Event::MResume { m, g, p } if self.ensure_m(*m) => {
+            Event::MHeld { m, g } if self.ensure_m(*m) => {
                 self.ensure_g(*g);
-                self.run_on(*g, *m);
-                p.iter().for_each(|&p| self.own(*m, p));
+                let other = self.m(*m).and_then(|m| m.g);
+                check.expect(other.is_none(), "R3", || {
+                    format!("{m} is suspended with {g} but runs {other:?}")
+                });
+                self.set_m(*m, MStatus::Held);
+                self.m_mut(*m).into_iter().for_each(|m| m.holds = Some(*g));
+                self.gs.get_mut(g.0).into_iter().for_each(|g| g.held_by = Some(*m));
             }
+            Event::MResume { m, g, p, tick } if self.ensure_m(*m) => {
+                let held = self.g(*g).and_then(|g| g.held_by);
+                check.expect(held == Some(*m), "R1", || {
+                    format!("{g} goes on at {m} but is suspended with {held:?}")
+                });
+                self.own(*m, *p);
+                self.m_mut(*m).into_iter().for_each(|m| m.holds = None);
+                self.gs.get_mut(g.0).into_iter().for_each(|g| g.held_by = None);
+                let actor = Actor { m: Some(*m), p: Some(*p), g: None };
+                self.start(actor, *g, (Queue::Hand, *tick), check);
+            }
+            // It still waits in its queue, and is drawn there; the thread goes on all the same.
             Event::EmergencyRun { m, g, .. } if self.ensure_m(*m) => {
+                let held = self.g(*g).and_then(|g| g.held_by);
+                check.expect(held == Some(*m), "R1", || {
+                    format!("{g} goes on at {m} but is suspended with {held:?}")
+                });
+            }
+            Event::LockThread { g, m, on } => {
                 self.ensure_g(*g);
-                self.run_on(*g, *m);
+                self.gs.get_mut(g.0).into_iter().for_each(|g| g.tied = on.then_some(*m));
             }
             Event::MWaitLocked { m, .. } => self.set_m(*m, MStatus::WaitLocked),
             _ => {}
@@ -143,12 +165,21 @@ impl World {
                 });
                 self.set_p(*p, PStatus::Promised);
             }
-            Event::PHandoff { p, .. } => {
+            Event::PHandoff { p, to, g, .. } => {
                 let owner = self.p(*p).and_then(|p| p.m);
-                check.expect(owner == m, "R3", || {
+                // sysmon hands off what it has taken from somebody before.
+                let taken = self.p(*p).is_some_and(|p| p.status == PStatus::Promised);
+                check.expect(owner.is_some() && owner == m || taken, "R3", || {
                     format!("{m:?} hands {p} off, which {owner:?} has")
                 });
                 self.free(*p, PStatus::Promised);
+                let Some(to) = to.filter(|&to| self.ensure_m(to)) else { return };
+                self.m_mut(to).into_iter().for_each(|to| to.next_p = Some(*p));
+                for &g in g {
+                    self.ensure_g(g);
+                    self.expect_status(g, GStatus::Runnable, "is handed on", check);
+                    self.move_to(g, Queue::Hand, Some(to));
+                }
             }
             Event::PRetake { p, from, .. } | Event::PLost { p, m: from, .. } => {
                 let owner = self.p(*p).and_then(|p| p.m);
@@ -158,6 +189,10 @@ impl World {
                 self.free(*p, PStatus::Promised);
             }
             Event::PStop { p, on } => {
+                // Only who stops the world keeps its P.
+                if *on && record.actor.p != Some(*p) {
+                    self.free(*p, PStatus::Stopped);
+                }
                 let owned = self.p(*p).is_some_and(|p| p.m.is_some());
                 let goes_on = if owned { PStatus::Running } else { PStatus::Promised };
                 self.set_p(*p, if *on { PStatus::Stopped } else { goes_on });

@@ -134,9 +134,9 @@ pub(super) fn of_event(event: &Event, out: &mut Vec<Fact>) {
             Steal { thief victim attempt of gs } StealSlot { thief victim g }
             StealNone { p tries } MStart { m p spinning } MPark { m } MWake { m p spinning }
             MExit { m } MSpin { m on spinning } NeedSpinning { on } MHeld { m g }
-            MResume { m g p } EmergencyRun { m g stuck } LockThread { g m on }
+            MResume { m g p tick } EmergencyRun { m g stuck } LockThread { g m on }
             MWaitLocked { m g } PNew { p } PDead { p } PAcquire { p } PIdle { p } PGet { p }
-            PHandoff { p why } PRetake { p from g after queued } PLost { p m idle_for }
+            PHandoff { p why to g } PRetake { p from g after queued } PLost { p m idle_for }
             PStop { p on } Gomaxprocs { from to } StopTheWorld { on why }
             SysEnter { g call blocking } SysExit { g path p }
             PreemptRequest { p g m ran signal }
@@ -179,7 +179,8 @@ pub(super) fn of_rule(rule: &Rule, out: &mut Vec<Fact>) {
             HandoffNobodyLooks { } HandoffLastP { } HandoffIdle { } LockedToThread { m }
             LockedThreadWaits { } SyscallKeepsP { p } SyscallFast { p } SyscallOldP { p }
             SyscallIdleP { p } SyscallNoP { } RetakeWanted { queued idle spinning after }
-            RetakeLong { after } BlockingHandsOff { } SliceOver { ran tick } ThreadHeld { }
+            RetakeLong { after } BlockingHandsOff { } SliceOver { ran tick } ThreadHeld { } Standby { }
+            BoundToThread { m } StoppedInCall { } WorldStops { } WorldGoesOn { }
             BlockedUnmarked { idle_for } Backstop { stuck } OnePollerWaits { until }
             PollBeforeStealing { } EarlierTimer { when } InjectList { idle n }
             PollerWithoutP { n } TimerOnOwnHeap { p } TimersFirst { late } ClockJumps { to }
