@@ -8,12 +8,14 @@ use std::cell::{Cell, UnsafeCell};
 use std::fmt;
 use std::ops::Deref;
 use std::ptr::NonNull;
+use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 
 use gopark_fiber::{SendFiber, Suspender};
 use gopark_trace::ids::{GId, Nanos, Obj, SiteId};
 use gopark_trace::words::{ExitKind, WaitReason};
 
 use crate::kernel::Request;
+use crate::m::M;
 use crate::proto::gword::GWord;
 
 /// What a goroutine runs: boxed by the caller of `go`, before the runtime is entered.
@@ -31,7 +33,7 @@ pub(crate) struct G {
     /// The next in the list of all Gs of the run; written once.
     pub(crate) all_link: Cell<Option<Gp>>,
     /// How many events were emitted about it: its structure number in a live trace.
-    pub(crate) events: Cell<u32>,
+    pub(crate) events: AtomicU32,
     /// Its place in the count of puts of the ring it is in.
     pub(crate) ring_pos: Cell<u32>,
     /// What to run, until it runs for the first time.
@@ -50,6 +52,10 @@ pub(crate) struct G {
     pub(crate) since: Cell<Nanos>,
     /// Whether its stack was shrunk since it last ran.
     pub(crate) shrunk: Cell<bool>,
+    /// The M it is tied to (Go's `lockedm`).
+    pub(crate) tied: Cell<Option<&'static M>>,
+    /// The M that is suspended with it: only there it can go on.
+    pub(crate) held_by: Cell<Option<&'static M>>,
     /// Who made it.
     pub(crate) parent: Cell<Option<GId>>,
     /// Where it was made, for traces.
@@ -67,7 +73,7 @@ impl G {
             id: Cell::new(0),
             link: Cell::new(None),
             all_link: Cell::new(None),
-            events: Cell::new(0),
+            events: AtomicU32::new(0),
             ring_pos: Cell::new(0),
             entry: Cell::new(None),
             stack_size: Cell::new(0),
@@ -77,6 +83,8 @@ impl G {
             wait_on: Cell::new(None),
             since: Cell::new(Nanos(0)),
             shrunk: Cell::new(false),
+            tied: Cell::new(None),
+            held_by: Cell::new(None),
             parent: Cell::new(None),
             site: Cell::new(None),
             name: Cell::new(None),
@@ -91,8 +99,9 @@ impl G {
 
     /// The number of the next event about it.
     pub(crate) fn next_event(&self) -> u32 {
-        let n = self.events.get();
-        self.events.set(n.wrapping_add(1));
+        // The owner's; others may look.
+        let n = self.events.load(Ordering::Relaxed);
+        self.events.store(n.wrapping_add(1), Ordering::Relaxed);
         n
     }
 
@@ -165,6 +174,28 @@ impl fmt::Debug for Gp {
     }
 }
 
+/// A place for a goroutine that others may look at.
+#[derive(Debug)]
+pub(crate) struct GpCell(AtomicPtr<G>);
+
+impl GpCell {
+    pub(crate) const fn new() -> Self {
+        Self(AtomicPtr::new(std::ptr::null_mut()))
+    }
+
+    /// Who is in it.
+    #[inline]
+    pub(crate) fn get(&self) -> Option<Gp> {
+        Gp::from_addr(self.0.load(Ordering::Acquire))
+    }
+
+    /// Puts one in, or nobody; the owner's.
+    #[inline]
+    pub(crate) fn set(&self, g: Option<Gp>) {
+        self.0.store(g.map_or(std::ptr::null_mut(), Gp::addr), Ordering::Release);
+    }
+}
+
 /// An intrusive first-in-first-out list of Gs (Go's `gQueue`), linked through [`G::link`].
 #[derive(Debug, Default)]
 pub(crate) struct GList {
@@ -216,6 +247,26 @@ impl GList {
         self.head = g.link.take();
         if self.head.is_none() {
             self.tail = None;
+        }
+        self.len -= 1;
+        Some(g)
+    }
+
+    /// Takes the first that is wanted, from wherever it is.
+    pub(crate) fn take_first(&mut self, wanted: impl Fn(Gp) -> bool) -> Option<Gp> {
+        let (mut before, mut found) = (None, None);
+        for g in self.iter() {
+            if wanted(g) {
+                found = Some(g);
+                break;
+            }
+            before = Some(g);
+        }
+        let g = found?;
+        let Some(before) = before else { return self.pop_front() };
+        before.link.set(g.link.take());
+        if before.link.get().is_none() {
+            self.tail = Some(before);
         }
         self.len -= 1;
         Some(g)

@@ -30,6 +30,12 @@ pub(crate) fn stamp_g(g: Gp) -> Stamp {
     stamp(Structure::G(g.gid()), g.next_event())
 }
 
+/// A stamp of what comes after everything the goroutine did so far, told by somebody else.
+pub(crate) fn after_g(g: Gp) -> Stamp {
+    let number = g.events.load(std::sync::atomic::Ordering::Relaxed);
+    Stamp::after(Structure::G(g.gid()), number.into())
+}
+
 /// What a goroutine asks of its M when it switches to it.
 #[derive(Debug)]
 pub(crate) enum Request {
@@ -37,6 +43,10 @@ pub(crate) enum Request {
     Park(Park),
     /// Give way to others (Gosched).
     Yield(Option<SiteId>),
+    /// Give way because somebody asked for it.
+    Preempt(Option<SiteId>),
+    /// Back from a call, and no P is free.
+    LeaveCall(Option<SiteId>),
     /// Give way to the goroutine in the slot, to the tail of the own ring (goyield).
     GoYield(Option<SiteId>),
     /// The run is over: never go on.
@@ -144,6 +154,18 @@ pub(crate) trait Kernel: Send + Sync {
     fn yield_now(&self, site: Option<SiteId>);
     /// goyield. *Switches.*
     fn goyield(&self, site: Option<SiteId>);
+    /// Enters a system call; until [`Kernel::leave_call`] the caller may not call the runtime.
+    fn enter_call(&self, call: &'static str, blocking: bool, site: Option<SiteId>);
+    /// In the lab, lets the time of a call pass.
+    fn wait_in_call(&self, time: Nanos);
+    /// Back from a system call. *Switches.*
+    fn leave_call(&self, site: Option<SiteId>);
+    /// Ties the calling goroutine to its thread, or takes one tie back.
+    fn tie(&self, on: bool, site: Option<SiteId>);
+    /// Changes the number of Ps, if it is not 0; says how many there were. *Switches.*
+    fn resize(&self, procs: usize) -> usize;
+    /// All goroutines in Go's form.
+    fn dump(&self) -> String;
     /// The run's clock.
     fn now(&self) -> Nanos;
     /// Burns time: virtual in the lab, real in live.

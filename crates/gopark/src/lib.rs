@@ -50,6 +50,7 @@ mod ids;
 mod run;
 pub mod sink;
 pub mod sync;
+mod syscall;
 mod time;
 
 pub use chan::{IntoIter, Iter, Receiver, Sender, chan};
@@ -59,6 +60,10 @@ pub use go::{
 };
 pub use gopark_trace as trace;
 pub use run::{Failure, Lab, Live, lab, live};
+pub use syscall::{
+    dump, lock_os_thread, set_gomaxprocs, syscall, syscall_blocking, syscall_blocking_for,
+    syscall_for, unlock_os_thread,
+};
 pub use time::{since_start, sleep};
 
 /// The README's programs are compiled and run with the documentation's.

@@ -4,17 +4,22 @@
 //! whoever takes the M off the idle list until it has woken it.
 
 use std::cell::{Cell, RefCell};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
 
 use gopark_trace::ids::{MId, SiteId};
 use gopark_trace::record::Actor;
 
-use crate::g::Gp;
+use crate::g::{Gp, GpCell};
 use crate::kernel::Kernel;
 use crate::p::P;
-use crate::platform::live::RecorderCell;
-use crate::proto::claim::Claim;
+use crate::platform::live::{RecorderCell, ThreadCell};
+use crate::proto::claim::{Claim, HELD, SYSCALL};
 use crate::proto::note::Note;
 use crate::runq::Loot;
+use crate::sched::Found;
+
+/// The number of sysmon's M, which is none of those that run goroutines.
+pub(crate) const SYSMON: u32 = u32::MAX;
 
 /// One thread.
 pub(crate) struct M {
@@ -31,8 +36,24 @@ pub(crate) struct M {
     pub(crate) p: Cell<Option<&'static P>>,
     /// The P it was promised with its wake-up.
     pub(crate) next_p: Cell<Option<&'static P>>,
-    /// The goroutine it runs.
-    pub(crate) curg: Cell<Option<Gp>>,
+    /// The goroutine it runs; for others than itself a guess, unless they hold that goroutine.
+    pub(crate) curg: GpCell,
+    /// The goroutine that is tied to it (Go's `lockedg`).
+    pub(crate) tied: Cell<Option<Gp>>,
+    /// The P it had when it entered a call.
+    pub(crate) old_p: Cell<Option<&'static P>>,
+    /// What others need to suspend it.
+    pub(crate) hold: Hold,
+    /// The thread whose P it takes over; set by that thread before it wakes this one.
+    pub(crate) takes_from: Cell<Option<&'static M>>,
+    /// For whom it records right now, if not for itself.
+    pub(crate) acts_as: Cell<Option<Actor>>,
+    /// How often that goroutine has tied itself (Go's `lockedExt`).
+    pub(crate) ties: Cell<u32>,
+    /// Its tied goroutine, picked by another M, and from where.
+    pub(crate) picked: Cell<Option<Found>>,
+    /// Its goroutine is asked to give way at its next call (Go's `g.preempt`).
+    pub(crate) preempt: AtomicBool,
     /// Whether it looks for work.
     pub(crate) spinning: Cell<bool>,
     /// Whether events are recorded; the one branch that off costs.
@@ -41,6 +62,8 @@ pub(crate) struct M {
     pub(crate) rng: Cell<u64>,
     /// Where stolen goroutines stand before they are put into the own ring.
     pub(crate) loot: Loot,
+    /// Its thread, in live.
+    pub(crate) thread: ThreadCell,
     /// What it sleeps on in live.
     pub(crate) note: Note,
     /// Where it records in live.
@@ -70,11 +93,20 @@ impl M {
             claim: Claim::new(),
             p: Cell::new(None),
             next_p: Cell::new(None),
-            curg: Cell::new(None),
+            curg: GpCell::new(),
+            tied: Cell::new(None),
+            old_p: Cell::new(None),
+            hold: Hold::default(),
+            takes_from: Cell::new(None),
+            acts_as: Cell::new(None),
+            ties: Cell::new(0),
+            picked: Cell::new(None),
+            preempt: AtomicBool::new(false),
             spinning: Cell::new(false),
             recording: Cell::new(recording),
             rng: Cell::new(seed ^ (u64::from(id.0) + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15)),
             loot: Loot::new(),
+            thread: ThreadCell::default(),
             note: Note::new(),
             recorder: RecorderCell::default(),
             sites: RefCell::new(SiteCache::default()),
@@ -83,16 +115,111 @@ impl M {
 
     /// Who acts, for a record.
     pub(crate) fn actor(&self) -> Actor {
+        if let Some(other) = self.acts_as.get() {
+            return other;
+        }
         Actor {
-            m: Some(self.id),
+            m: (self.id.0 != SYSMON).then_some(self.id),
             p: self.p.get().map(|p| p.id),
             g: self.curg.get().map(|g| g.gid()),
         }
     }
 
+    /// Whether it is in a marked system call; for others than itself a guess.
+    pub(crate) fn is_in_call(&self) -> bool {
+        self.claim.get() == SYSCALL
+    }
+
+    /// Whether sysmon has something to do about it: it runs without P, was suspended and is in no
+    /// queue yet, or has a standby it may not need.
+    pub(crate) fn needs_sysmon(&self) -> bool {
+        self.claim.is_loose() || self.hold.is_lost() || self.hold.is_open()
+    }
+
+    /// Whether it does nothing to the scheduler's state before it passes a gate again: it is in a
+    /// call, or suspended.
+    pub(crate) fn is_outside(&self) -> bool {
+        matches!(self.claim.get(), SYSCALL | HELD)
+    }
+
     /// The next random number (splitmix64, Steele, Lea and Flood 2014).
     pub(crate) fn random(&self) -> u64 {
         next_random(&self.rng)
+    }
+}
+
+/// What sysmon and a thread that is to be suspended say to each other; see
+/// [`crate::sched`]'s `preempt`.
+#[derive(Debug, Default)]
+pub(crate) struct Hold {
+    /// A signal is on its way: one at a time.
+    asked: AtomicBool,
+    /// Who takes the P over.
+    standby: AtomicPtr<M>,
+    /// The P it gave away when there was no standby.
+    given: AtomicPtr<P>,
+    /// Its P was taken while it was blocked, and its goroutine is in no queue.
+    lost: AtomicBool,
+    /// Its CPU time when it was last seen to begin to run without P.
+    pub(crate) cpu: AtomicU64,
+    /// When the back-stop last let it go.
+    pub(crate) let_go_at: AtomicU64,
+}
+
+impl Hold {
+    /// Asks it to stop.
+    pub(crate) fn ask(&self) {
+        self.asked.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether a signal is on its way.
+    pub(crate) fn asked(&self) -> bool {
+        self.asked.load(Ordering::SeqCst)
+    }
+
+    /// The signal has come; false if nobody asked.
+    pub(crate) fn answer(&self) -> bool {
+        self.asked.swap(false, Ordering::SeqCst)
+    }
+
+    /// Says who takes the P over.
+    pub(crate) fn set_standby(&self, standby: &'static M) {
+        self.standby.store(std::ptr::from_ref(standby).cast_mut(), Ordering::SeqCst);
+    }
+
+    /// Whoever takes the P over, for the one that asks first.
+    pub(crate) fn take_standby(&self) -> Option<&'static M> {
+        let standby = self.standby.swap(std::ptr::null_mut(), Ordering::SeqCst);
+        // SAFETY: Ms live as long as the run.
+        unsafe { standby.as_ref() }
+    }
+
+    /// Gives its P away to sysmon.
+    pub(crate) fn give(&self, p: &'static P) {
+        self.given.store(std::ptr::from_ref(p).cast_mut(), Ordering::SeqCst);
+    }
+
+    /// The P it gave away.
+    pub(crate) fn take_given(&self) -> Option<&'static P> {
+        let p = self.given.swap(std::ptr::null_mut(), Ordering::SeqCst);
+        // SAFETY: Ps live as long as the run.
+        unsafe { p.as_ref() }
+    }
+
+    /// Whether a P or a standby is to be taken from it.
+    pub(crate) fn is_open(&self) -> bool {
+        !self.given.load(Ordering::SeqCst).is_null()
+            || !self.standby.load(Ordering::SeqCst).is_null()
+    }
+
+    /// Whether its P was taken while it was blocked, and its goroutine is in no queue.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.lost.load(Ordering::SeqCst)
+    }
+
+    /// Says so.
+    pub(crate) fn set_lost(&self, lost: bool) {
+        self.lost.store(lost, Ordering::SeqCst);
     }
 }
 

@@ -4,13 +4,14 @@
 //! while it is promised, to the promised M. The slot and the ring may be robbed by others.
 
 use std::cell::{Cell, RefCell};
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
 
 use gopark_fiber::BoundStack;
 use gopark_trace::ids::{Nanos, PId};
 
 use crate::g::{GList, Gp};
 use crate::lock::Lock;
+use crate::m::M;
 use crate::runq::{Ring, Slot};
 use crate::timers::Timers;
 
@@ -27,6 +28,10 @@ pub(crate) struct P {
     pub(crate) ring: Ring,
     /// Go's `schedtick`: goroutines started with a new slice. Written by the owner, read by all.
     pub(crate) tick: AtomicU32,
+    /// The M that has it; null for none. Written by whoever takes or gives it up, read by sysmon.
+    pub(crate) owner: AtomicPtr<M>,
+    /// Go's `syscalltick`: how many system calls have ended or lost it.
+    pub(crate) syscalltick: AtomicU32,
     /// When the present slice began.
     pub(crate) slice_start: Cell<Nanos>,
     /// Whether it is on the idle list (Go's `idlepMask`): written under the scheduler's lock.
@@ -61,6 +66,8 @@ impl P {
             slot: Slot::new(),
             ring: Ring::new(),
             tick: AtomicU32::new(0),
+            owner: AtomicPtr::new(std::ptr::null_mut()),
+            syscalltick: AtomicU32::new(0),
             slice_start: Cell::new(Nanos(0)),
             idle: AtomicBool::new(false),
             events: AtomicU32::new(0),
@@ -70,6 +77,19 @@ impl P {
             gfree: RefCell::new(GList::new()),
             stacks: RefCell::new(Vec::with_capacity(STACKS_PER_P)),
         }
+    }
+
+    /// The M that has it; a guess, unless the world stands or its goroutine is held.
+    pub(crate) fn owner(&self) -> Option<&'static M> {
+        let m = self.owner.load(Ordering::Acquire);
+        // SAFETY: Ms live as long as the run.
+        unsafe { m.as_ref() }
+    }
+
+    /// Says who has it.
+    pub(crate) fn set_owner(&self, m: Option<&M>) {
+        let m = m.map_or(std::ptr::null(), std::ptr::from_ref);
+        self.owner.store(m.cast_mut(), Ordering::Release);
     }
 
     /// The tick, as its owner or as a guess.

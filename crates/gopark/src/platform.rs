@@ -6,7 +6,7 @@
 pub(crate) mod lab;
 pub(crate) mod live;
 
-use gopark_trace::ids::{Nanos, SiteId};
+use gopark_trace::ids::{MId, Nanos, SiteId};
 use gopark_trace::ring::Stamp;
 
 use crate::kernel::Ev;
@@ -30,8 +30,8 @@ pub(crate) enum Gate {
 
 /// The ground under the scheduler.
 ///
-/// No method but [`Platform::gate`], [`Platform::sleep`], [`Platform::poll`], [`Platform::pause`]
-/// and [`Platform::work`] lets other Ms act, and none of those is called with a lock held.
+/// No method but [`Platform::gate`], [`Platform::sleep`], [`Platform::poll`], [`Platform::pause`],
+/// [`Platform::work`] and [`Platform::wait_in_call`] lets other Ms act, and none of those is called with a lock held.
 pub(crate) trait Platform: Sized + 'static {
     /// Whether this is the lab, for the assertion of [`crate::lock`].
     const LAB: bool;
@@ -42,8 +42,10 @@ pub(crate) trait Platform: Sized + 'static {
     fn gate(&self, sched: &Sched<Self>, m: &M, gate: Gate);
     /// Makes a new M ready to record, before it is used.
     fn prepare(&self, m: &M);
-    /// Starts a new M; it begins in [`Sched::m_main`].
-    fn launch(&self, sched: &Sched<Self>, m: &'static M);
+    /// Has the M with this number made, which was promised a P.
+    fn launch(&self, sched: &Sched<Self>, id: MId);
+    /// Sees to it that a thread is at hand for the next M.
+    fn make_spare(&self);
     /// Sleeps until [`Platform::wake`].
     fn sleep(&self, m: &M);
     /// Wakes an M that sleeps or is about to.
@@ -56,8 +58,20 @@ pub(crate) trait Platform: Sized + 'static {
     fn random(&self, m: &M) -> u32;
     /// Waits a moment while others act (`usleep(3)` before a slot is robbed).
     fn pause(&self, m: &M, time: Nanos);
-    /// Burns time on behalf of the goroutine.
-    fn work(&self, m: &M, time: Nanos);
+    /// Burns time on behalf of the goroutine; says how much is left if it was cut short.
+    fn work(&self, m: &M, time: Nanos) -> Nanos;
+    /// Lets the time of a call pass, where time is virtual.
+    fn wait_in_call(&self, m: &M, time: Nanos);
+    /// Whether threads can be suspended, and Ps taken from code that does not call.
+    fn can_hold(&self) -> bool;
+    /// Cuts the user code of an M short, if that can be: its thread will look at [`M::hold`].
+    fn interrupt(&self, m: &M);
+    /// CPU time an M has used, if that is known.
+    fn cpu_time(&self, m: &M) -> Option<Nanos>;
+    /// A memory barrier on every thread of the process; false if there is none.
+    fn barrier(&self) -> bool;
+    /// Ends a sleep of sysmon.
+    fn wake_sysmon(&self);
     /// Takes records of one step.
     fn record(
         &self,

@@ -381,7 +381,7 @@ impl Live {
         let conductor = conductor.or_else(|| recording.then(|| Arc::new(Conductor::free())));
         let platform =
             live::Live::new(conductor.clone(), self.ring_words).map_err(Failure::setup)?;
-        let sched = Sched::new(platform, setup, stacks);
+        let sched = Box::new(Sched::new(platform, setup, stacks));
         let place = Arc::new(Mutex::new(None));
         let entry = main_entry(main, Arc::clone(&place));
         let m0 =
@@ -392,10 +392,15 @@ impl Live {
         } else {
             None
         };
-        sched.pl.drive(&sched, m0);
+        // SAFETY: it is leaked below if threads are left.
+        let all_stopped = unsafe { sched.pl.drive(&sched, m0) }.map_err(Failure::setup)?;
         let broken = drain.map_or(0, live::Drain::finish);
         let ended = sched.how_ended();
-        drop(sched);
+        if all_stopped {
+            drop(sched);
+        } else {
+            Box::leak(sched);
+        }
         debug_assert_eq!(broken, 0, "events came against their own numbers");
         outcome(ended, &place)
     }

@@ -6,6 +6,11 @@
 //! - [`run`]: an M's life: `schedule`, `execute`, `park_m`, `goexit`.
 //! - [`spawn`]: `newproc`, goroutine ids and free lists.
 //! - [`shrink`]: what long-parked goroutines give back.
+//! - [`handoff`]: `handoffp`, and goroutines tied to a thread.
+//! - [`syscall`]: `entersyscall`, `exitsyscall`.
+//! - [`sysmon`]: who looks at it all from outside.
+//! - [`preempt`]: taking the P from code that does not call.
+//! - [`world`]: stopping the world; GOMAXPROCS.
 //! - [`end`]: deadlock, panic, main's return; the report in Go's words.
 //! - [`calls`]: the runtime calls of goroutines: [`crate::kernel::Kernel`] for any platform.
 //! - [`look`]: the whole state as a snapshot, with the world stopped.
@@ -13,15 +18,20 @@
 mod calls;
 mod end;
 mod find;
+mod handoff;
 mod look;
+mod preempt;
 mod run;
 mod shrink;
 mod spawn;
+mod syscall;
+mod sysmon;
 mod wake;
+mod world;
 
 use std::cell::UnsafeCell;
-use std::sync::Weak;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{OnceLock, Weak};
 
 use gopark_fiber::Stacks;
 use gopark_trace::event::Event;
@@ -29,10 +39,13 @@ use gopark_trace::ids::{MId, Nanos, PId, SiteId};
 use gopark_trace::ring::{Stamp, Structure};
 
 pub(crate) use self::end::Ended;
+pub(crate) use self::find::Found;
+pub(crate) use self::preempt::suspend_here;
+pub(crate) use self::sysmon::Sysmon;
 use crate::g::{GList, Gp};
 use crate::kernel::{Ev, IdKind, Kernel, Look, Spawn};
 use crate::lock::{Guard, Lock};
-use crate::m::M;
+use crate::m::{M, SYSMON};
 use crate::p::P;
 use crate::platform::{Gate, Platform};
 use crate::proto::spinning::Spinning;
@@ -63,6 +76,15 @@ pub(crate) struct Locked {
     pub(crate) idle_ps: Vec<&'static P>,
     /// Ms made so far.
     pub(crate) ms: u32,
+    /// Ms that have ended.
+    pub(crate) gone_ms: u32,
+    /// Ms that wait for their tied goroutine; below zero for a moment when one is picked before its M
+    /// waits.
+    pub(crate) tied_idle: i32,
+    /// Ps promised to Ms whose threads are still being made.
+    pub(crate) promised: Vec<Promised>,
+    /// Ps that have not stopped yet, while the world is being stopped.
+    pub(crate) still_running: u32,
     /// Ended goroutines no P keeps.
     pub(crate) gfree: GList,
     /// Every G of the run, through [`crate::g::G::all_link`].
@@ -76,6 +98,11 @@ pub(crate) struct Locked {
 }
 
 impl Locked {
+    /// Ms that sleep, or have ended.
+    fn asleep(&self) -> i64 {
+        self.idle_ms.len() as i64 + i64::from(self.tied_idle) + i64::from(self.gone_ms)
+    }
+
     /// The stamp of an event under the lock.
     pub(crate) fn stamp(&mut self) -> Stamp {
         let n = self.events;
@@ -84,12 +111,27 @@ impl Locked {
     }
 }
 
+/// A P on its way to an M whose thread is still being made.
+#[derive(Debug)]
+pub(crate) struct Promised {
+    m: MId,
+    p: &'static P,
+    spinning: bool,
+}
+
+/// The most Ms a run may have (`sched.maxmcount`).
+pub(crate) const MAX_MS: u32 = 10_000;
+/// The most Ps.
+pub(crate) const MAX_PS: usize = 1024;
+
 /// The scheduler of one run.
 pub(crate) struct Sched<Pl: Platform> {
     /// What it stands on.
     pub(crate) pl: Pl,
-    /// The Ps.
-    ps: Box<[P]>,
+    /// The Ps, made as they are needed and kept.
+    ps: Box<[OnceLock<Box<P>>]>,
+    /// How many of them there are now.
+    gomaxprocs: AtomicU32,
     /// Under the scheduler's lock.
     locked: Lock<Locked>,
     /// Length of the global queue; written under the lock.
@@ -106,6 +148,17 @@ pub(crate) struct Sched<Pl: Platform> {
     poll_until: AtomicU64,
     /// The run is over.
     ending: AtomicBool,
+    /// The world is being stopped or stands; somebody does that.
+    stopping: AtomicBool,
+    world: AtomicBool,
+    /// sysmon sleeps until the next timer.
+    sysmon_waits: AtomicBool,
+    /// What sysmon acts and records with: an M that runs no goroutine.
+    sysmon_m: OnceLock<Box<M>>,
+    /// Since when sysmon wants a standby and there is none; all ones for never.
+    standby_wanted: AtomicU64,
+    /// Since when a P is promised to a thread that is not there; all ones for none.
+    promised_since: AtomicU64,
     /// Goroutines made, and ended.
     made: AtomicU64,
     gone: AtomicU64,
@@ -161,9 +214,12 @@ pub(crate) struct Setup {
 impl<Pl: Platform> Sched<Pl> {
     /// A scheduler with its Ps, all idle, and no M yet.
     pub(crate) fn new(pl: Pl, setup: &Setup, stacks: Stacks) -> Self {
-        let ps: Box<[P]> = (0..setup.procs).map(|i| P::new(PId(i as u32))).collect();
-        if let Some(p) = ps.first() {
-            p.tick.store(setup.start_tick, Ordering::Relaxed);
+        let ps: Box<[OnceLock<Box<P>>]> = (0..MAX_PS).map(|_| OnceLock::new()).collect();
+        for (i, place) in ps.iter().take(setup.procs).enumerate() {
+            let p = place.get_or_init(|| Box::new(P::new(PId(i as u32))));
+            if i == 0 {
+                p.tick.store(setup.start_tick, Ordering::Relaxed);
+            }
         }
         Self {
             pl,
@@ -173,9 +229,14 @@ impl<Pl: Platform> Sched<Pl> {
             shrunk_at: AtomicU64::new(0),
             locked: Lock::new(Locked {
                 global: GList::new(),
-                idle_ms: Vec::with_capacity(64),
-                idle_ps: Vec::with_capacity(ps.len()),
+                // With room for all there can be: under the lock nobody may wait for malloc.
+                idle_ms: Vec::with_capacity(MAX_MS as usize),
+                idle_ps: Vec::with_capacity(MAX_PS),
                 ms: 0,
+                gone_ms: 0,
+                tied_idle: 0,
+                promised: Vec::with_capacity(MAX_PS),
+                still_running: 0,
                 gfree: GList::new(),
                 all: None,
                 stacks,
@@ -183,6 +244,7 @@ impl<Pl: Platform> Sched<Pl> {
                 events: 0,
             }),
             ps,
+            gomaxprocs: AtomicU32::new(setup.procs as u32),
             global_len: AtomicU32::new(0),
             idle_ps: AtomicU32::new(0),
             spinning: Spinning::new(),
@@ -190,12 +252,18 @@ impl<Pl: Platform> Sched<Pl> {
             polling: AtomicBool::new(false),
             poll_until: AtomicU64::new(u64::MAX),
             ending: AtomicBool::new(false),
+            stopping: AtomicBool::new(false),
+            world: AtomicBool::new(false),
+            sysmon_waits: AtomicBool::new(false),
+            sysmon_m: OnceLock::new(),
+            standby_wanted: AtomicU64::new(u64::MAX),
+            promised_since: AtomicU64::new(u64::MAX),
             made: AtomicU64::new(0),
             gone: AtomicU64::new(0),
             goids: AtomicU64::new(1),
             timer_ids: AtomicU64::new(1),
             obj_ids: [const { AtomicU32::new(1) }; IdKind::COUNT],
-            ms: UnsafeCell::new(Vec::new()),
+            ms: UnsafeCell::new(Vec::with_capacity(MAX_MS as usize)),
             things: Lock::new(Vec::new()),
             recording: setup.recording,
             seed: setup.seed,
@@ -215,12 +283,33 @@ impl<Pl: Platform> Sched<Pl> {
     pub(crate) fn p(&self, id: PId) -> &'static P {
         // SAFETY: the Ps live as long as the scheduler, which outlives every M; `'static` stands
         // for that, and no P reference leaves this crate.
-        unsafe { &*std::ptr::from_ref(&self.ps[id.0 as usize]) }
+        unsafe {
+            &*std::ptr::from_ref::<P>(self.ps[id.0 as usize].get().expect("a P that is there"))
+        }
+    }
+
+    /// A P by number, made if it was never there.
+    fn make_p(&self, id: PId) -> &'static P {
+        self.ps[id.0 as usize].get_or_init(|| Box::new(P::new(id)));
+        self.p(id)
+    }
+
+    /// How many Ps there are.
+    #[inline]
+    pub(crate) fn procs(&self) -> usize {
+        self.gomaxprocs.load(Ordering::Relaxed) as usize
     }
 
     /// All Ps.
-    pub(crate) fn all_ps(&self) -> &[P] {
-        &self.ps
+    pub(crate) fn all_ps(&self) -> impl Iterator<Item = &'static P> {
+        (0..self.procs()).map(|i| self.p(PId(i as u32)))
+    }
+
+    /// The M sysmon acts with.
+    pub(crate) fn sysmon_m(&self) -> &'static M {
+        let m = self.sysmon_m.get().expect("made when the run began");
+        // SAFETY: it lives as long as the scheduler; `'static` stands for that, as in `p`.
+        unsafe { &*std::ptr::from_ref::<M>(m) }
     }
 
     /// The time for what only viewers see; unread, it is [`Nanos::MAX`] and costs nothing.
@@ -258,48 +347,65 @@ impl<Pl: Platform> Sched<Pl> {
         self.pl.record(m, site, stamps, events);
     }
 
-    /// Makes an M; under the lock, which orders the growth of the table.
-    fn new_m(&self, locked: &mut Locked) -> &'static M {
-        let id = MId(locked.ms);
-        locked.ms += 1;
+    /// An M, not in the table yet.
+    pub(crate) fn make_m(&self, id: MId) -> Box<M> {
         let kernel: *const dyn Kernel = std::ptr::from_ref(self);
-        // Freed when the scheduler is dropped; `'static` stands for that, as in `p`.
-        let m: &'static M =
-            Box::leak(Box::new(M::new(id, kernel, Pl::LAB, self.recording, self.seed)));
-        // SAFETY: the table is changed under the lock only.
-        unsafe { (*self.ms.get()).push(m) };
-        self.pl.prepare(m);
+        let m = Box::new(M::new(id, kernel, Pl::LAB, self.recording, self.seed));
+        self.pl.prepare(&m);
         m
     }
 
-    /// All Ms made so far; under the lock.
-    fn all_ms<'a>(&self, _locked: &'a Locked) -> &'a [&'static M] {
+    /// Puts an M into the table, where its number says.
+    pub(crate) fn enlist(&self, _locked: &mut Locked, m: Box<M>) -> &'static M {
+        // SAFETY: the table is changed under the lock only, which the caller holds.
+        let table = unsafe { &mut *self.ms.get() };
+        debug_assert_eq!(m.id.0 as usize, table.len(), "Ms are enlisted in their order");
+        // Freed when the scheduler is dropped; `'static` stands for that, as in `p`.
+        let m: &'static M = Box::leak(m);
+        table.push(m);
+        m
+    }
+
+    /// All Ms whose threads are there, also those nobody needed yet; under the lock.
+    pub(crate) fn table<'a>(&self, _locked: &'a Locked) -> &'a [&'static M] {
         // SAFETY: the table is changed under the lock only, which the caller holds for `'a`.
         unsafe { &*self.ms.get() }
     }
 
-    /// Ms that neither sleep nor poll.
+    /// All Ms made so far; under the lock.
+    fn all_ms<'a>(&self, locked: &'a Locked) -> &'a [&'static M] {
+        let table = self.table(locked);
+        &table[..table.len().min(locked.ms as usize)]
+    }
+
+    /// Ms that act or may act: those that neither sleep nor poll, nor are in a call or suspended.
     pub(crate) fn busy_ms(&self) -> u32 {
         let locked = self.lock();
         let polling = u32::from(self.polling.load(Ordering::SeqCst));
-        locked.ms - locked.idle_ms.len() as u32 - polling
+        let asleep = locked.asleep() + i64::from(polling);
+        let outside = self.all_ms(&locked).iter().filter(|m| m.is_outside()).count() as i64;
+        (i64::from(locked.ms) - asleep - outside).max(0) as u32
     }
 
     /// Sets the first P and M up and makes main, which goes into P0's slot. Returns M0, to be
     /// started by the platform.
     pub(crate) fn begin(&self, setup: &Setup, main: Spawn, site: Option<SiteId>) -> &'static M {
         let mut locked = self.lock();
-        let m0 = self.new_m(&mut locked);
+        let sysmon = self.make_m(MId(SYSMON));
+        drop(self.sysmon_m.set(sysmon));
+        let m0 = self.make_m(MId(0));
+        let m0 = self.enlist(&mut locked, m0);
+        locked.ms = 1;
         self.emit_run_start(m0, &mut locked, setup);
         // procresize leaves P0 to m0 and puts the others on the idle list, the last first, so
         // that the lowest number is taken first.
-        for i in (1..self.ps.len()).rev() {
+        for i in (1..self.procs()).rev() {
             let p = self.p(PId(i as u32));
             self.pidle_put(
                 m0,
                 &mut locked,
                 p,
-                gopark_trace::Rule::RunBegins { procs: self.ps.len() as u32 },
+                gopark_trace::Rule::RunBegins { procs: self.procs() as u32 },
             );
         }
         drop(locked);
@@ -330,7 +436,7 @@ impl<Pl: Platform> Drop for Sched<Pl> {
             }
         }
         for &mut m in self.ms.get_mut() {
-            // SAFETY: it was leaked in `new_m`, and no M runs any more.
+            // SAFETY: it was leaked in `enlist`, and no M runs any more.
             drop(unsafe { Box::from_raw(std::ptr::from_ref(m).cast_mut()) });
         }
     }
@@ -338,6 +444,6 @@ impl<Pl: Platform> Drop for Sched<Pl> {
 
 impl<Pl: Platform> std::fmt::Debug for Sched<Pl> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Sched").field("procs", &self.ps.len()).finish_non_exhaustive()
+        f.debug_struct("Sched").field("procs", &self.procs()).finish_non_exhaustive()
     }
 }

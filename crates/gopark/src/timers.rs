@@ -42,6 +42,11 @@ impl Timers {
         self.heap.iter()
     }
 
+    /// All of them, in heap order.
+    pub(crate) fn into_all(self) -> Vec<Timer> {
+        self.heap
+    }
+
     /// Sets a timer.
     pub(crate) fn add(&mut self, timer: Timer) {
         self.heap.push(timer);

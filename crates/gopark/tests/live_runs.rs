@@ -133,7 +133,9 @@ fn every_goroutine_is_made_starts_and_ends_in_this_order() {
                     assert!(made.contains(&g) && running.insert(g), "{record}");
                     starts += 1;
                 }
-                Event::GoPark { g, .. } | Event::GoYield { g, .. } => {
+                // A thread that is handed a P goes on with what it ran.
+                Event::MResume { g, .. } => assert!(running.insert(g), "{record}"),
+                Event::GoPark { g, .. } | Event::GoYield { g, .. } | Event::GoPreempt { g, .. } => {
                     assert!(running.remove(&g), "{record}");
                 }
                 Event::GoExit { g, .. } => {

@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 use gopark_fiber::{Fiber, StackConfig, StackError, Stacks, Step, Suspender};
 use gopark_trace::event::Event;
-use gopark_trace::ids::{Nanos, SiteId};
+use gopark_trace::ids::{MId, Nanos, SiteId};
 use gopark_trace::record::{Certainty, Record};
 use gopark_trace::ring::Stamp;
 use gopark_trace::words::EndKind;
@@ -30,7 +30,7 @@ use crate::conductor::{Conductor, Verdict};
 use crate::current;
 use crate::kernel::Ev;
 use crate::m::{M, next_random};
-use crate::sched::{Ended, Sched};
+use crate::sched::{Ended, MAX_PS, Sched, Sysmon};
 use crate::sink::Sink;
 
 /// Stack of an M: the scheduler's own frames, and those of whoever takes the records.
@@ -56,6 +56,8 @@ struct LabM {
     turn: Cell<Turn>,
     /// A wake that came before the sleep.
     woken: Cell<bool>,
+    /// Whether it burns time for a goroutine, which sysmon may cut short.
+    works: Cell<bool>,
 }
 
 /// Where records go.
@@ -76,6 +78,9 @@ pub(crate) struct Lab {
     poll_broken: Cell<bool>,
     output: RefCell<Output>,
     conductor: Option<Arc<Conductor>>,
+    sysmon: RefCell<Sysmon>,
+    /// When sysmon looks next.
+    sysmon_at: Cell<Nanos>,
 }
 
 impl Lab {
@@ -99,12 +104,14 @@ impl Lab {
             poll_broken: Cell::new(false),
             output: RefCell::new(Output { seq: 0, sites: HashMap::new(), sink }),
             conductor,
+            sysmon: RefCell::new(Sysmon::new(MAX_PS)),
+            sysmon_at: Cell::new(Nanos(0)),
         })
     }
 
     /// Runs everything to its end; `m0` is already set up.
     pub(crate) fn drive(&self, sched: &Sched<Self>, m0: &'static M) {
-        self.launch(sched, m0);
+        self.start(sched, m0);
         /// Gives the thread its own M back, also when a sink panics.
         struct Restore(*const M);
         impl Drop for Restore {
@@ -114,7 +121,12 @@ impl Lab {
         }
         let restore = Restore(current::set(std::ptr::null()));
         while !sched.is_ending() {
-            let Some(next) = self.pick() else { break };
+            let Some(first) = self.first_moment() else { break };
+            if self.sysmon_at.get() <= first {
+                self.sysmon_turn(sched);
+                continue;
+            }
+            let Some(next) = self.pick(first) else { break };
             self.turn(next);
         }
         drop(restore);
@@ -122,6 +134,31 @@ impl Lab {
         if let Some(conductor) = &self.conductor {
             conductor.goodbye();
         }
+    }
+
+    /// Makes the coroutine of an M; it begins in [`Sched::m_main`].
+    fn start(&self, sched: &Sched<Self>, m: &'static M) {
+        let lab_m: &'static LabM = Box::leak(Box::new(LabM {
+            m,
+            fiber: RefCell::new(None),
+            out: Cell::new(std::ptr::null()),
+            turn: Cell::new(Turn::At(self.clock.get())),
+            woken: Cell::new(false),
+            works: Cell::new(false),
+        }));
+        let stack = self
+            .stacks
+            .borrow_mut()
+            .bind(M_STACK, &gopark_fiber::Label { goroutine: 0, name: "a thread of the lab" });
+        let stack = stack.expect("there are fewer Ms than stacks for them");
+        let sched: *const Sched<Self> = sched;
+        let fiber = Fiber::new(stack, move |out, ()| {
+            lab_m.out.set(out);
+            // SAFETY: the scheduler outlives the lab's coroutines: `Lab::drop` ends them first.
+            unsafe { (*sched).m_main(m) };
+        });
+        *lab_m.fiber.borrow_mut() = Some(fiber);
+        self.ms.borrow_mut().push(lab_m);
     }
 
     /// Lets one M act until its turn ends.
@@ -136,10 +173,22 @@ impl Lab {
         }
     }
 
-    /// Who acts next, with the clock set to its moment.
-    fn pick(&self) -> Option<&'static LabM> {
+    /// sysmon acts before whoever else acts at its moment; chance has no part in it.
+    fn sysmon_turn(&self, sched: &Sched<Self>) {
+        self.clock.set(self.clock.get().max(self.sysmon_at.get()));
+        let next = sched.sysmon_round(&mut self.sysmon.borrow_mut());
+        // Woken meanwhile, it looks again sooner.
+        self.sysmon_at.set(next);
+    }
+
+    /// When the first M can act.
+    fn first_moment(&self) -> Option<Nanos> {
+        self.ms.borrow().iter().filter_map(|m| moment(m)).min()
+    }
+
+    /// Who acts next, at the first moment somebody can, with the clock set to it.
+    fn pick(&self, first: Nanos) -> Option<&'static LabM> {
         let ms = self.ms.borrow();
-        let first = ms.iter().filter_map(|m| moment(m)).min()?;
         let ties = ms.iter().filter(|m| moment(m) == Some(first)).count();
         let pick = if ties > 1 { next_random(&self.rng) % ties as u64 } else { 0 };
         let next = ms.iter().filter(|m| moment(m) == Some(first)).nth(pick as usize)?;
@@ -162,7 +211,8 @@ impl Lab {
         let until = self.clock.get().plus(time);
         let others =
             self.ms.borrow().iter().filter(|o| o.m.id != m.id).filter_map(|o| moment(o)).min();
-        if others.is_none_or(|other| other > until) && self.conductor.is_none() {
+        let alone = others.is_none_or(|other| other > until) && self.sysmon_at.get() > until;
+        if alone && self.conductor.is_none() {
             // Nobody else could act before: the turn would come straight back.
             self.clock.set(until);
             return;
@@ -210,34 +260,19 @@ impl Platform for Lab {
 
     fn prepare(&self, _m: &M) {}
 
-    fn launch(&self, sched: &Sched<Self>, m: &'static M) {
-        let lab_m: &'static LabM = Box::leak(Box::new(LabM {
-            m,
-            fiber: RefCell::new(None),
-            out: Cell::new(std::ptr::null()),
-            turn: Cell::new(Turn::At(self.clock.get())),
-            woken: Cell::new(false),
-        }));
-        let stack = self
-            .stacks
-            .borrow_mut()
-            .bind(M_STACK, &gopark_fiber::Label { goroutine: 0, name: "a thread of the lab" });
-        let stack = stack.expect("there are fewer Ms than stacks for them");
-        let sched: *const Sched<Self> = sched;
-        let fiber = Fiber::new(stack, move |out, ()| {
-            lab_m.out.set(out);
-            // SAFETY: the scheduler outlives the lab's coroutines: `Lab::drop` ends them first.
-            unsafe { (*sched).m_main(m) };
-        });
-        *lab_m.fiber.borrow_mut() = Some(fiber);
-        self.ms.borrow_mut().push(lab_m);
+    fn launch(&self, sched: &Sched<Self>, id: MId) {
+        let (m, _) = sched.enlist_thread(sched.make_m(id));
+        self.start(sched, m);
     }
 
+    fn make_spare(&self) {}
+
     fn sleep(&self, m: &M) {
-        let woken = &self.ms.borrow()[m.id.0 as usize].woken;
-        if !woken.replace(false) {
+        // Copied out: the table may grow while it sleeps.
+        let lab_m = self.ms.borrow()[m.id.0 as usize];
+        if !lab_m.woken.replace(false) {
             self.end_turn(m, Turn::Asleep);
-            woken.set(false);
+            lab_m.woken.set(false);
         }
     }
 
@@ -274,8 +309,40 @@ impl Platform for Lab {
         self.busy(m, time);
     }
 
-    fn work(&self, m: &M, time: Nanos) {
+    fn work(&self, m: &M, time: Nanos) -> Nanos {
+        let until = self.clock.get().plus(time);
+        let lab_m = self.ms.borrow()[m.id.0 as usize];
+        lab_m.works.set(true);
         self.busy(m, time);
+        lab_m.works.set(false);
+        until.minus(self.clock.get())
+    }
+
+    fn wait_in_call(&self, m: &M, time: Nanos) {
+        self.busy(m, time);
+    }
+
+    fn can_hold(&self) -> bool {
+        false
+    }
+
+    fn interrupt(&self, m: &M) {
+        let lab_m = self.ms.borrow()[m.id.0 as usize];
+        if lab_m.works.get() {
+            lab_m.turn.set(Turn::At(self.clock.get()));
+        }
+    }
+
+    fn cpu_time(&self, _m: &M) -> Option<Nanos> {
+        None
+    }
+
+    fn barrier(&self) -> bool {
+        false
+    }
+
+    fn wake_sysmon(&self) {
+        self.sysmon_at.set(self.clock.get());
     }
 
     fn record(

@@ -1,20 +1,21 @@
 //! Live: kernel threads in parallel, the real clock, full speed.
 //!
-//! Each M is a thread that sleeps on its note. One M at a time waits in the poller (mio), which
+//! Each M is a thread that sleeps on its note; the thread that started the run only waits for its
+//! end. One M at a time waits in the poller (mio), which
 //! an earlier timer breaks off. Records go into the M's own ring; a drain thread puts the rings
 //! in one order and hands it to whoever takes it, stops the world when a ring has lost events, and
 //! tells the viewer when the world stands.
 
 mod drain;
+mod hold;
+mod threads;
 
 use std::collections::HashMap;
 use std::panic::Location;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use gopark_fiber::AltStack;
 use gopark_trace::event::Event;
 use gopark_trace::ids::{MId, Nanos, SiteId};
 use gopark_trace::ring::{Consumer, Producer, Scratch, Stamp, ring};
@@ -23,6 +24,8 @@ use mio::{Events, Poll, Token, Waker};
 use parking_lot::Mutex;
 
 pub(crate) use self::drain::Drain;
+pub(crate) use self::hold::ThreadCell;
+use self::threads::Threads;
 use super::{Gate, Platform};
 use crate::conductor::{Conductor, Verdict};
 use crate::current;
@@ -67,7 +70,7 @@ pub(crate) struct Live {
     stands_at: AtomicU64,
     poller: Lock<Poller>,
     waker: Waker,
-    threads: Mutex<Vec<JoinHandle<()>>>,
+    threads: Threads,
     /// The rings of Ms, with their readers; empty while the drain reads them.
     rings: Mutex<Vec<(MId, Consumer)>>,
     sites: Mutex<Sites>,
@@ -88,7 +91,7 @@ impl Live {
             stands_at: AtomicU64::new(u64::MAX),
             poller: Lock::new(Poller { poll, events: Events::with_capacity(128) }),
             waker,
-            threads: Mutex::new(Vec::new()),
+            threads: Threads::new(),
             rings: Mutex::new(Vec::new()),
             sites: Mutex::new(Sites::default()),
             conductor,
@@ -96,15 +99,27 @@ impl Live {
         })
     }
 
-    /// Runs everything to its end on this thread and those it starts; `m0` is already set up.
-    pub(crate) fn drive(&self, sched: &Sched<Self>, m0: &'static M) {
-        run_m(sched, m0);
-        // Ms that were being made when the run ended start others no more, but they are there.
-        loop {
-            let Some(thread) = self.threads.lock().pop() else { break };
-            // A thread of ours ends without a panic or takes the process with it.
-            let _ = thread.join();
-        }
+    /// Runs everything to its end; `m0` is already set up. Says whether every thread has stopped:
+    /// if not, goroutines that never call gopark go on, and what they refer to must stay.
+    ///
+    /// # Errors
+    /// When the first threads can't be made.
+    ///
+    /// # Safety
+    /// If it says false, the scheduler is never dropped.
+    pub(crate) unsafe fn drive(
+        &self,
+        sched: &Sched<Self>,
+        m0: &'static M,
+    ) -> std::io::Result<bool> {
+        hold::install()?;
+        // SAFETY: the caller's promise.
+        unsafe { self.threads.run(sched, m0) }
+    }
+
+    /// Whether the clock stands because the world does.
+    fn clock_stands(&self) -> bool {
+        self.stands_at.load(Ordering::Acquire) != u64::MAX
     }
 
     /// The monotonic clock, without the time it stood.
@@ -138,7 +153,7 @@ impl Live {
 }
 
 /// A thread's life as an M.
-fn run_m(sched: &Sched<Live>, m: &'static M) {
+pub(super) fn run_m(sched: &Sched<Live>, m: &'static M) {
     /// An M that unwinds would leave others with a scheduler that is gone, or a P with nobody: a
     /// bug in the runtime that must not go on.
     struct AbortOnUnwind;
@@ -151,6 +166,7 @@ fn run_m(sched: &Sched<Live>, m: &'static M) {
     let before = current::set(m);
     // Warm: the collector behind the rings registers the thread at its first pin.
     m.loot.warm();
+    m.thread.enter();
     sched.m_main(m);
     current::set(before);
     std::mem::forget(guard);
@@ -186,26 +202,12 @@ impl Platform for Live {
         }
     }
 
-    fn launch(&self, sched: &Sched<Self>, m: &'static M) {
-        /// A pointer that may move to the new thread.
-        struct ToThread(*const Sched<Live>);
-        // SAFETY: a Sched is Sync, and it outlives the thread: `drive` joins every thread first.
-        unsafe impl Send for ToThread {}
-        let sched = ToThread(sched);
-        let spawned =
-            std::thread::Builder::new().name(format!("gopark-{}", m.id)).spawn(move || {
-                let sched = sched;
-                let _alt_stack = AltStack::install();
-                // SAFETY: see ToThread.
-                run_m(unsafe { &*sched.0 }, m);
-            });
-        match spawned {
-            Ok(thread) => self.threads.lock().push(thread),
-            Err(error) => {
-                crate::link::print_end(&format!("fatal error: no thread can be made: {error}\n"));
-                std::process::exit(2);
-            }
-        }
+    fn launch(&self, _sched: &Sched<Self>, _id: MId) {
+        self.threads.more();
+    }
+
+    fn make_spare(&self) {
+        self.threads.more();
     }
 
     fn sleep(&self, m: &M) {
@@ -241,13 +243,36 @@ impl Platform for Live {
         }
     }
 
-    fn work(&self, _m: &M, time: Nanos) {
-        let end = thread_cpu_time().plus(time);
-        while thread_cpu_time() < end {
+    fn work(&self, m: &M, time: Nanos) -> Nanos {
+        let end = m.thread.cpu_time().plus(time);
+        while m.thread.cpu_time() < end {
             for _ in 0..200 {
                 std::hint::spin_loop();
             }
         }
+        Nanos(0)
+    }
+
+    fn wait_in_call(&self, _m: &M, _time: Nanos) {}
+
+    fn can_hold(&self) -> bool {
+        hold::SUPPORTED
+    }
+
+    fn interrupt(&self, m: &M) {
+        m.thread.signal();
+    }
+
+    fn cpu_time(&self, m: &M) -> Option<Nanos> {
+        m.thread.is_there().then(|| m.thread.cpu_time())
+    }
+
+    fn barrier(&self) -> bool {
+        hold::barrier()
+    }
+
+    fn wake_sysmon(&self) {
+        self.threads.wake_sysmon();
     }
 
     fn record(
@@ -282,23 +307,13 @@ impl Platform for Live {
     }
 
     fn ended(&self, sched: &Sched<Self>) {
-        for m in sched.take_idle_ms() {
-            m.note.wake();
-        }
+        sched.wake_all();
         self.poll_break();
+        self.threads.over();
         if let Some(conductor) = &self.conductor {
             conductor.run_over();
         }
     }
-}
-
-/// CPU time of the calling thread.
-fn thread_cpu_time() -> Nanos {
-    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: the pointer is to a timespec of ours.
-    let failed = unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) };
-    debug_assert_eq!(failed, 0, "the thread clock is always there");
-    Nanos(time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64)
 }
 
 impl std::fmt::Debug for Live {

@@ -99,6 +99,11 @@ impl Claim {
         self.state.load(Ordering::Acquire)
     }
 
+    /// Whether the M runs user code without a P of its own.
+    pub(crate) fn is_loose(&self) -> bool {
+        matches!(self.get(), LOST | EMERGENCY | GRANTED)
+    }
+
     /// From one state to another; false if it is in none of them.
     pub(crate) fn switch(&self, from: u32, to: u32) -> bool {
         // AcqRel: `next_p` is handed over through it.

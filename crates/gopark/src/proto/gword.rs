@@ -6,7 +6,9 @@
 //! | `RUNNABLE` | whoever holds the queue place it is in; moving between queues hands it on |
 //! | `RUNNING` | the M that runs it |
 //! | `WAITING` | whoever takes it off the wait list, under that list's lock |
+//! | `SYSCALL` | the M that is in the call with it |
 //! | `WAITING` + `HELD` | whoever set `HELD`: it looks after the parked stack for a moment |
+//! | `SYSCALL` + `HELD` | whoever set `HELD`: it takes the P from the M, which can't leave its call meanwhile |
 //!
 //! **Park** (the parking side runs on its M's own stack, the goroutine already switched away from):
 //! 1. the goroutine puts itself on a wait list, holding the list's lock, and switches to its M;
@@ -30,11 +32,14 @@ pub(crate) const IDLE: u32 = 0;
 pub(crate) const RUNNABLE: u32 = 1;
 /// On an M.
 pub(crate) const RUNNING: u32 = 2;
+/// In a system call.
+pub(crate) const SYSCALL: u32 = 3;
 /// Parked.
 pub(crate) const WAITING: u32 = 4;
 /// Ended, or being set up.
 pub(crate) const DEAD: u32 = 6;
-/// Added to `WAITING`: somebody holds the goroutine still (Go's scan bit). A waker waits for it.
+/// Added to `WAITING` or `SYSCALL`: somebody holds the goroutine still (Go's scan bit). Who would
+/// change the status waits for it.
 pub(crate) const HELD: u32 = 0x1000;
 
 /// The status word of one goroutine; see the module for who may write it.
@@ -71,19 +76,19 @@ impl GWord {
         }
     }
 
-    /// Holds a parked goroutine still, if it is parked and nobody else does: until
-    /// [`GWord::let_go`] its fields belong to the caller.
-    pub(crate) fn hold(&self) -> bool {
-        // Acquire pairs with the Release of the switch to WAITING: the saved stack is seen.
+    /// Holds a goroutine still that is in `status`, if it is and nobody else does: until
+    /// [`GWord::let_go`] what the module's table says belongs to the caller.
+    pub(crate) fn hold(&self, status: u32) -> bool {
+        // Acquire pairs with the Release of the switch to the status: what came before it is seen.
         let held =
-            self.0.compare_exchange(WAITING, WAITING | HELD, Ordering::AcqRel, Ordering::Relaxed);
+            self.0.compare_exchange(status, status | HELD, Ordering::AcqRel, Ordering::Relaxed);
         held.is_ok()
     }
 
-    /// Lets a held goroutine go.
-    pub(crate) fn let_go(&self) {
-        // Release pairs with the Acquire of the waker's switch.
-        self.0.store(WAITING, Ordering::Release);
+    /// Lets a goroutine go that was held in `status`.
+    pub(crate) fn let_go(&self, status: u32) {
+        // Release pairs with the Acquire of the next switch.
+        self.0.store(status, Ordering::Release);
     }
 }
 

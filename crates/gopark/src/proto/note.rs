@@ -42,4 +42,10 @@ impl Note {
         debug_assert_eq!(before, CLEAR, "an idle M was woken twice");
         futex_wake(&self.0);
     }
+
+    /// As [`Note::wake`], when the run is over: whether it sleeps or was woken does not matter.
+    pub(crate) fn wake_at_end(&self) {
+        self.0.store(WOKEN, Ordering::Release);
+        futex_wake(&self.0);
+    }
 }

@@ -24,7 +24,7 @@ const SPIN_TIME: Nanos = Nanos(300);
 impl<Pl: Platform> Sched<Pl> {
     /// Switches from the calling goroutine to its M.
     #[inline]
-    fn switch(&self, request: Request) {
+    pub(super) fn switch(&self, request: Request) {
         if std::thread::panicking() && !self.is_ending() {
             self.switch_while_panicking();
         }
@@ -35,13 +35,26 @@ impl<Pl: Platform> Sched<Pl> {
 
     /// A gate on a goroutine's stack: if the run ended meanwhile, it never goes on.
     #[inline]
-    fn call_gate(&self) -> &'static M {
+    pub(super) fn call_gate(&self) -> &'static M {
         let m = self.m();
         self.gate(m, Gate::Call);
         if self.is_ending() {
             self.never_go_on();
         }
-        m
+        if m.preempt.load(Ordering::Relaxed) { self.give_way() } else { m }
+    }
+
+    /// Somebody asked the goroutine to give way. It goes on when it is picked again.
+    #[cold]
+    fn give_way(&self) -> &'static M {
+        // While a panic unwinds nobody is given way to: see `switch`.
+        if !std::thread::panicking() {
+            self.switch(Request::Preempt(None));
+        }
+        if self.is_ending() {
+            self.never_go_on();
+        }
+        self.m()
     }
 
     /// A destructor that runs while a panic unwinds wants to wait. A switch now would leave the
@@ -57,7 +70,7 @@ impl<Pl: Platform> Sched<Pl> {
     }
 
     #[cold]
-    fn never_go_on(&self) {
+    pub(super) fn never_go_on(&self) {
         loop {
             self.switch(Request::Abandon);
         }
@@ -65,7 +78,9 @@ impl<Pl: Platform> Sched<Pl> {
 }
 
 impl<Pl: Platform> Kernel for Sched<Pl> {
-    fn reenter(&self) {}
+    fn reenter(&self) {
+        self.settle_claim(self.m());
+    }
 
     fn gate(&self) {
         self.call_gate();
@@ -129,17 +144,63 @@ impl<Pl: Platform> Kernel for Sched<Pl> {
         }
     }
 
+    fn enter_call(&self, call: &'static str, blocking: bool, site: Option<SiteId>) {
+        self.enter_call(call, blocking, site);
+    }
+
+    fn wait_in_call(&self, time: Nanos) {
+        self.pl.wait_in_call(self.m(), time);
+        // The run may have ended meanwhile; what is to be called must not be.
+        if self.is_ending() {
+            self.never_go_on();
+        }
+    }
+
+    fn leave_call(&self, site: Option<SiteId>) {
+        self.leave_call(site);
+        if self.is_ending() {
+            self.never_go_on();
+        }
+    }
+
+    fn tie(&self, on: bool, site: Option<SiteId>) {
+        let m = self.call_gate();
+        if on { self.tie(m, site) } else { self.untie(m, site) }
+    }
+
+    fn resize(&self, procs: usize) -> usize {
+        self.resize(procs)
+    }
+
+    fn dump(&self) -> String {
+        let locked = self.lock();
+        self.dump(&locked)
+    }
+
     fn now(&self) -> Nanos {
         self.pl.now()
     }
 
     fn work(&self, time: Nanos, site: Option<SiteId>) {
-        let m = self.call_gate();
+        let mut m = self.call_gate();
         let g = m.curg.get().expect("a goroutine calls");
         emit!(self, m, site, [stamp_g(g)], Event::Work { g: g.gid(), time }, None);
-        self.pl.work(m, time);
-        if self.is_ending() {
-            self.never_go_on();
+        let mut left = time;
+        loop {
+            // It may be stopped here like any code of the user.
+            m.claim.leave();
+            left = self.pl.work(m, left);
+            m.claim.enter();
+            if m.claim.is_contested() {
+                self.settle_claim(m);
+            }
+            if self.is_ending() {
+                self.never_go_on();
+            }
+            if left == Nanos(0) {
+                break;
+            }
+            m = self.call_gate();
         }
         emit!(self, m, site, [stamp_g(g)], Event::WorkEnd { g: g.gid() }, None);
     }
@@ -158,8 +219,8 @@ impl<Pl: Platform> Kernel for Sched<Pl> {
         let m = self.m();
         let looking = self.idle_ps.load(Ordering::Relaxed) + self.spinning.count() + 1;
         round < SPIN_ROUNDS
-            && self.ps.len() > 1
-            && self.ps.len() as u32 > looking
+            && self.procs() > 1
+            && self.procs() as u32 > looking
             && m.p.get().is_some_and(crate::p::P::is_empty)
     }
 
@@ -184,7 +245,7 @@ impl<Pl: Platform> Kernel for Sched<Pl> {
     }
 
     fn procs(&self) -> usize {
-        self.ps.len()
+        self.procs()
     }
 
     fn alive(&self) -> u64 {

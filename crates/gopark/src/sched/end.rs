@@ -12,7 +12,7 @@ use super::{Locked, Sched};
 use crate::g::Gp;
 use crate::m::M;
 use crate::platform::Platform;
-use crate::proto::gword::{RUNNABLE, RUNNING, WAITING};
+use crate::proto::gword::{DEAD, IDLE, RUNNING, SYSCALL, WAITING};
 
 /// How a run ended.
 #[derive(Debug, Clone)]
@@ -29,7 +29,7 @@ impl<Pl: Platform> Sched<Pl> {
     /// Whether nobody will ever run again (`checkdead`); called when an M goes idle. An M that
     /// waits for a timer is not idle, so a run with timers is never dead.
     pub(super) fn check_dead(&self, locked: &mut Locked) -> Option<Ended> {
-        if (locked.idle_ms.len() as u32) < locked.ms {
+        if locked.asleep() < i64::from(locked.ms) {
             return None;
         }
         let waiting = self.alive_gs(locked).filter(|g| g.word.get() == WAITING).count() as u32;
@@ -68,15 +68,16 @@ impl<Pl: Platform> Sched<Pl> {
         self.lock().ended.clone()
     }
 
-    /// Takes every idle M off the list; to wake them when the run is over.
-    pub(crate) fn take_idle_ms(&self) -> Vec<&'static M> {
-        std::mem::take(&mut self.lock().idle_ms)
+    /// Wakes every M that sleeps, also those nobody needed yet: the run is over.
+    pub(crate) fn wake_all(&self) {
+        let locked = self.lock();
+        self.table(&locked).iter().for_each(|m| m.note.wake_at_end());
     }
 
     /// Every goroutine of the run that has not ended.
     pub(super) fn alive_gs(&self, locked: &Locked) -> impl Iterator<Item = Gp> + use<Pl> {
         std::iter::successors(locked.all, |g| g.all_link.get())
-            .filter(|g| matches!(g.word.get(), RUNNABLE | RUNNING | WAITING))
+            .filter(|g| !matches!(g.word.get(), IDLE | DEAD))
     }
 
     /// All goroutines in Go's header form, main first.
@@ -88,6 +89,7 @@ impl<Pl: Platform> Sched<Pl> {
             let status = match (g.word.get(), g.wait.get()) {
                 (WAITING, Some(why)) => why.text(),
                 (RUNNING, _) => "running",
+                (SYSCALL, _) => "syscall",
                 _ => "runnable",
             };
             // Writing to a String cannot fail.

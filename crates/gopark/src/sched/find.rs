@@ -54,7 +54,7 @@ pub(crate) struct Found {
 }
 
 impl Found {
-    fn in_hand(g: Gp) -> Self {
+    pub(super) fn in_hand(g: Gp) -> Self {
         Self { g, from: Queue::Hand, taken: None }
     }
 }
@@ -63,7 +63,7 @@ impl Found {
 enum Stolen {
     /// Something to run.
     Work(Found),
-    /// A timer was run: look at everything again.
+    /// A timer was run, or the world is being stopped: look at everything again.
     RanTimer,
     /// Nothing.
     Nothing,
@@ -76,6 +76,11 @@ impl<Pl: Platform> Sched<Pl> {
             self.gate(m, Gate::Find);
             if self.is_ending() {
                 return None;
+            }
+            if self.is_stopping() {
+                self.gcstop_m(m);
+                m.p.get()?;
+                continue;
             }
             let p = m.p.get().expect("an M looks for work with a P");
             let mut poll_until = self.check_timers(m, p);
@@ -170,7 +175,7 @@ impl<Pl: Platform> Sched<Pl> {
         why: GlobalWhy,
     ) -> Option<Found> {
         let size = locked.global.len();
-        let share = size / self.ps.len() as u32 + 1;
+        let share = size / self.procs() as u32 + 1;
         let n = size.min(GLOBAL_BATCH).min(share);
         let first = self.global_pop(locked)?;
         let mut ids: Vec<GId> = Vec::new();
@@ -190,7 +195,7 @@ impl<Pl: Platform> Sched<Pl> {
             debug_assert!(put, "the ring was empty and the batch is half of it");
         }
         if m.recording.get() {
-            let rule = Rule::GlobalBatch { size, procs: self.ps.len() as u32, taken: n };
+            let rule = Rule::GlobalBatch { size, procs: self.procs() as u32, taken: n };
             let event = Event::GlobalGet { p: p.id, gs: ids, why, left: size - n };
             self.record(m, None, &stamps, &mut std::iter::once((event, Some(rule))));
         }
@@ -209,7 +214,7 @@ impl<Pl: Platform> Sched<Pl> {
             return true;
         }
         let spinning = self.spinning.count();
-        let busy = (self.ps.len() as u32).saturating_sub(self.idle_ps.load(Ordering::Relaxed));
+        let busy = (self.procs() as u32).saturating_sub(self.idle_ps.load(Ordering::Relaxed));
         if 2 * spinning >= busy {
             return false;
         }
@@ -219,18 +224,21 @@ impl<Pl: Platform> Sched<Pl> {
 
     /// Step 5: `stealWork`.
     fn steal_work(&self, m: &'static M, p: &'static P, poll_until: &mut Option<Nanos>) -> Stolen {
-        if self.ps.len() == 1 {
+        if self.procs() == 1 {
             return Stolen::Nothing;
         }
         let mut ran_timer = false;
         for attempt in 1..=STEAL_TRIES {
             let last = attempt == STEAL_TRIES;
-            let order = StealOrder::draw(self.pl.random(m), self.ps.len() as u32);
+            let order = StealOrder::draw(self.pl.random(m), self.procs() as u32);
             self.emit_steal_try(m, p, attempt, &order);
             for victim in order.positions().filter(|&v| v != p.id) {
                 self.gate(m, Gate::Victim);
                 if self.is_ending() {
                     return Stolen::Nothing;
+                }
+                if self.is_stopping() {
+                    return Stolen::RanTimer;
                 }
                 let victim = self.p(victim);
                 if last {
@@ -331,7 +339,8 @@ impl<Pl: Platform> Sched<Pl> {
             return None;
         }
         let g = victim.slot.get()?;
-        let waited = !victim.idle.load(Ordering::Relaxed);
+        // Its owner is about to run it itself, unless that one is in a call.
+        let waited = victim.owner().is_some_and(|owner| !owner.is_in_call());
         if waited {
             self.pl.pause(m, SLOT_PAUSE);
         }
@@ -350,6 +359,9 @@ impl<Pl: Platform> Sched<Pl> {
     /// Steps 6 and 7, under the lock.
     fn release_unless_work(&self, m: &'static M, p: &'static P) -> LastLook {
         let mut locked = self.lock();
+        if self.is_stopping() {
+            return LastLook::Again;
+        }
         if let Some(found) = self.global_batch_locked(m, p, &mut locked, GlobalWhy::BeforeRelease) {
             return LastLook::Work(found);
         }
@@ -358,7 +370,7 @@ impl<Pl: Platform> Sched<Pl> {
             self.become_spinning(m, Rule::NeedSpinningTaken {});
             return LastLook::Again;
         }
-        m.p.set(None);
+        self.release_p(m, p);
         self.pidle_put(m, &mut locked, p, Rule::GiveUpP {});
         LastLook::Released
     }
@@ -379,7 +391,7 @@ impl<Pl: Platform> Sched<Pl> {
                 return found.map_or(LastLook::Again, LastLook::Work);
             }
         }
-        let busy = self.ps.iter().find(|p| !p.idle.load(Ordering::Relaxed) && !p.is_empty());
+        let busy = self.all_ps().find(|p| !p.idle.load(Ordering::Relaxed) && !p.is_empty());
         if let Some(busy) = busy {
             let mut locked = self.lock();
             if let Some(p) = self.pidle_get_spinning(m, &mut locked) {
@@ -390,7 +402,7 @@ impl<Pl: Platform> Sched<Pl> {
             }
         }
         // `checkTimersNoP`: with no P of its own, it answers for everybody's timers.
-        for p in &self.ps {
+        for p in self.all_ps() {
             *poll_until = earliest(*poll_until, self.timers_min(p));
         }
         LastLook::Released
@@ -434,7 +446,7 @@ impl<Pl: Platform> Sched<Pl> {
         drop(locked);
         self.acquire_p(m, p);
         if was_spinning {
-            let busy = (self.ps.len() as u32).saturating_sub(self.idle_ps.load(Ordering::Relaxed));
+            let busy = (self.procs() as u32).saturating_sub(self.idle_ps.load(Ordering::Relaxed));
             self.become_spinning(m, Rule::MaySpin { spinning: self.spinning.count(), busy });
         }
         true

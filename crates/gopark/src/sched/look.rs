@@ -15,7 +15,7 @@ use super::{Locked, Sched, Setup};
 use crate::g::Gp;
 use crate::m::M;
 use crate::platform::Platform;
-use crate::proto::gword::{RUNNING, WAITING};
+use crate::proto::gword::{RUNNING, SYSCALL, WAITING};
 
 impl<Pl: Platform> Sched<Pl> {
     /// The start of the run, its Ps and its first M.
@@ -112,7 +112,8 @@ impl<Pl: Platform> Sched<Pl> {
             base.push((Structure::Ring(p.id), u64::from(p.ring.taken())));
         }
         base.extend(
-            self.alive_gs(&locked).map(|g| (Structure::G(g.gid()), u64::from(g.events.get()))),
+            self.alive_gs(&locked)
+                .map(|g| (Structure::G(g.gid()), u64::from(g.events.load(Ordering::Relaxed)))),
         );
         base
     }
@@ -148,12 +149,14 @@ fn g_snap(g: Gp) -> GSnap {
         site: g.site.get(),
         status: match g.word.get() {
             RUNNING => GStatus::Running,
+            SYSCALL => GStatus::Syscall,
             WAITING => GStatus::Waiting,
             _ => GStatus::Runnable,
         },
         wait: g.wait.get(),
         on: g.wait_on.get(),
         since: g.since.get(),
-        locked_to: None,
+        locked_to: g.tied.get().map(|m| m.id),
+        held_by: g.held_by.get().map(|m| m.id),
     }
 }

@@ -7,7 +7,7 @@ use gopark_trace::event::Event;
 use gopark_trace::ids::{Nanos, Obj, TimerId};
 use gopark_trace::ring::Structure;
 use gopark_trace::rule::Rule;
-use gopark_trace::words::{EndKind, Queue, TimerKind, YieldKind};
+use gopark_trace::words::{EndKind, PreemptKind, Queue, TimerKind, YieldKind};
 use lock_api::RawMutex;
 
 use super::find::Found;
@@ -24,24 +24,45 @@ use crate::timers::Timer;
 impl<Pl: Platform> Sched<Pl> {
     /// An M from its start to the end of the run.
     pub(crate) fn m_main(&self, m: &'static M) {
-        if let Some(p) = m.next_p.take() {
-            self.acquire_p(m, p);
-        }
-        while let Some(found) = self.find_runnable(m) {
+        self.take_given(m);
+        while let Some(found) = self.next_for(m) {
             if m.spinning.get() {
                 self.reset_spinning(m);
             }
-            if !self.execute(m, found) {
+            if let Some(held) = found.g.held_by.get() {
+                self.resume_held(m, held, found);
+            } else if let Some(tied) = found.g.tied.get().filter(|tied| tied.id != m.id) {
+                self.start_tied_m(m, tied, found);
+            } else if !self.execute(m, found) {
                 return;
             }
         }
+    }
+
+    /// What this M runs next (`schedule`): its tied goroutine, or whatever it finds. None when the
+    /// run is over.
+    fn next_for(&self, m: &'static M) -> Option<Found> {
+        if let Some(found) = m.picked.take() {
+            return Some(found);
+        }
+        if m.tied.get().is_some() {
+            return self.stop_tied_m(m);
+        }
+        if m.p.get().is_none() {
+            // It gave its P away with what it found, or came back from a call without one.
+            self.stop_m(m);
+            m.p.get()?;
+        }
+        self.find_runnable(m)
     }
 
     /// Runs a goroutine until it gives way (`execute`, `gogo`). False when the run is over.
     fn execute(&self, m: &'static M, found: Found) -> bool {
         let p = m.p.get().expect("a goroutine runs with a P");
         let g = found.g;
-        let inherits = matches!(found.from, Queue::Slot(_));
+        // A tied goroutine always begins a slice: its M has just got the P.
+        let inherits = matches!(found.from, Queue::Slot(_)) && g.tied.get().is_none();
+        m.preempt.store(false, Ordering::Relaxed);
         if !inherits {
             p.tick.store(p.tick().wrapping_add(1), Ordering::Relaxed);
             p.slice_start.set(self.time_seen(m));
@@ -54,7 +75,10 @@ impl<Pl: Platform> Sched<Pl> {
             stamps.extend(found.taken);
             let tick = p.tick();
             let event = Event::GoStart { g: g.gid(), from: found.from, tick };
-            let rule = start_rule(p, found.from);
+            let rule = start_rule(
+                p,
+                if inherits || g.tied.get().is_none() { found.from } else { Queue::Hand },
+            );
             self.record(m, None, &stamps, &mut std::iter::once((event, Some(rule))));
         }
         // SAFETY: the G is RUNNING on this M, so its fiber is ours.
@@ -78,6 +102,12 @@ impl<Pl: Platform> Sched<Pl> {
         match request {
             Request::Park(park) => self.park_m(m, g, park),
             Request::Yield(site) => self.gosched_m(m, g, site),
+            Request::Preempt(site) => self.preempted_m(m, g, site),
+            Request::LeaveCall(site) => {
+                if let Some(found) = self.leave_call_without_p(m, g, site) {
+                    return self.execute(m, found);
+                }
+            }
             Request::GoYield(site) => self.goyield_m(m, g, site),
             Request::Abandon => return false,
         }
@@ -176,7 +206,7 @@ impl<Pl: Platform> Sched<Pl> {
     }
 
     /// A timer became the earliest of its P (`wakeNetPoller`).
-    fn wake_poller(&self, m: &'static M, when: Nanos) {
+    pub(super) fn wake_poller(&self, m: &'static M, when: Nanos) {
         if self.polling.load(Ordering::SeqCst) {
             if self.poll_until.load(Ordering::SeqCst) > when.0 {
                 self.break_poll(m, when);
@@ -201,10 +231,38 @@ impl<Pl: Platform> Sched<Pl> {
             Event::GoYield { g: g.gid(), kind: YieldKind::Gosched, to: Queue::Global },
             Rule::GoschedToGlobal { global }
         );
-        locked.global.push_back(g);
-        self.global_len.store(locked.global.len(), Ordering::Relaxed);
+        self.global_push(&mut locked, g);
         drop(locked);
         m.curg.set(None);
+        self.wakep(m);
+    }
+
+    /// The goroutine saw at a call that it is to give way: because its slice is over it goes to the
+    /// tail of the global queue, for a stop of the world into the own slot (`gopreempt_m`).
+    fn preempted_m(&self, m: &'static M, g: Gp, site: Option<gopark_trace::SiteId>) {
+        let p = m.p.get().expect("a goroutine gives way with a P");
+        g.word.switch(RUNNING, RUNNABLE);
+        g.since.set(self.time_seen(m));
+        m.curg.set(None);
+        if self.is_stopping() {
+            let kind = PreemptKind::StopTheWorld;
+            let rule = Some(Rule::StoppedToSlot { p: p.id });
+            return self
+                .runq_put(m, p, g, site, |to| (Event::GoPreempt { g: g.gid(), kind, to }, rule));
+        }
+        let ran = self.time_seen(m).minus(p.slice_start.get());
+        let mut locked = self.lock();
+        let kind = PreemptKind::Cooperative;
+        emit!(
+            self,
+            m,
+            site,
+            [locked.stamp(), stamp_g(g)],
+            Event::GoPreempt { g: g.gid(), kind, to: Queue::Global },
+            Rule::PreemptedToGlobal { ran }
+        );
+        self.global_push(&mut locked, g);
+        drop(locked);
         self.wakep(m);
     }
 
@@ -255,7 +313,12 @@ impl<Pl: Platform> Sched<Pl> {
         if let Some(fiber) = fiber {
             self.keep_stack(p, fiber.into_stack());
         }
+        let tied = g.tied.take().is_some();
         self.gfree_put(p, g);
+        if tied && !self.is_ending() {
+            self.exit_m(m);
+            return false;
+        }
         !self.is_ending()
     }
 

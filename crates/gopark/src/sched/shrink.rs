@@ -15,6 +15,7 @@ use crate::g::Gp;
 use crate::kernel::stamp_g;
 use crate::m::M;
 use crate::platform::Platform;
+use crate::proto::gword::WAITING;
 
 /// Stacks that are shrunk before an M waits; more are done the next time.
 const AT_ONCE: usize = 64;
@@ -40,7 +41,7 @@ impl<Pl: Platform> Sched<Pl> {
 
     /// Looks at one goroutine; true if it gave something back.
     fn shrink_one(&self, m: &M, g: Gp, now: Nanos, after: Nanos) -> bool {
-        if !g.word.hold() {
+        if !g.word.hold(WAITING) {
             return false;
         }
         if g.since.get() == Nanos::MAX {
@@ -61,7 +62,7 @@ impl<Pl: Platform> Sched<Pl> {
                 Rule::StackIdle { parked }
             );
         }
-        g.word.let_go();
+        g.word.let_go(WAITING);
         freed > 0
     }
 }

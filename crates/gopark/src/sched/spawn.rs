@@ -34,7 +34,7 @@ impl<Pl: Platform> Sched<Pl> {
         let g = self.gfget(p);
         let id = self.next_goid(p);
         g.id.set(id.0);
-        g.events.set(0);
+        g.events.store(0, Ordering::Relaxed);
         g.parent.set(parent);
         g.site.set(site);
         g.entry.set(Some(spawn.entry));

@@ -6,12 +6,12 @@
 use std::sync::atomic::Ordering;
 
 use gopark_trace::event::Event;
-use gopark_trace::ids::{GId, Nanos, SiteId};
+use gopark_trace::ids::{GId, MId, Nanos, SiteId};
 use gopark_trace::ring::{Stamp, Structure};
 use gopark_trace::rule::Rule;
 use gopark_trace::words::Queue;
 
-use super::{Locked, Sched, emit};
+use super::{Locked, MAX_MS, Promised, Sched, emit};
 use crate::g::Gp;
 use crate::kernel::{Ev, stamp, stamp_g};
 use crate::lock::Guard;
@@ -21,8 +21,9 @@ use crate::platform::Platform;
 use crate::proto::gword::{RUNNABLE, WAITING};
 use crate::proto::spinning::Change;
 use crate::runq::{OVERFLOW, RING};
+use crate::timers::Timers;
 
-fn spin_stamp(change: Change) -> Stamp {
+pub(super) fn spin_stamp(change: Change) -> Stamp {
     stamp(Structure::Spin, change.number)
 }
 
@@ -136,8 +137,7 @@ impl<Pl: Platform> Sched<Pl> {
             stamps.extend([stamp_g(g), locked.stamp()]);
             ids.push(g.gid());
         }
-        locked.global.push_back(g);
-        self.global_len.store(locked.global.len(), Ordering::Relaxed);
+        self.global_push(locked, g);
         if recording {
             let rule = Rule::RingFull { ring, moved: ids.len() as u32 };
             let event = Event::RingOverflow { p: p.id, gs: ids };
@@ -176,7 +176,7 @@ impl<Pl: Platform> Sched<Pl> {
     }
 
     /// Records a number that nothing is to be told of.
-    fn account(&self, m: &M, stamp: Stamp) {
+    pub(super) fn account(&self, m: &M, stamp: Stamp) {
         if m.recording.get() {
             self.record(m, None, &[stamp], &mut std::iter::empty());
         }
@@ -193,31 +193,78 @@ impl<Pl: Platform> Sched<Pl> {
     }
 
     /// Gives an idle P to an M: the last parked, or a new one (`startm`).
-    fn start_m(&self, m: &'static M, mut locked: Guard<'_, Locked>, p: &'static P, spinning: bool) {
+    pub(super) fn start_m(
+        &self,
+        m: &'static M,
+        mut locked: Guard<'_, Locked>,
+        p: &'static P,
+        spinning: bool,
+    ) {
         let idle = locked.idle_ms.len() as u32;
-        let (next, new) = match locked.idle_ms.pop() {
-            Some(next) => (next, false),
-            None => (self.new_m(&mut locked), true),
-        };
-        next.spinning.set(spinning);
-        next.next_p.set(Some(p));
+        let next = locked.idle_ms.pop();
+        let id = next.map_or(MId(locked.ms), |next| next.id);
+        if next.is_none() {
+            if locked.ms - locked.gone_ms >= MAX_MS {
+                drop(locked);
+                return self.too_many_threads(m);
+            }
+            locked.ms += 1;
+        }
         if m.recording.get() {
             let stamps = [locked.stamp()];
-            let (event, rule) = if new {
-                let event = Event::MStart { m: next.id, p: Some(p.id), spinning };
-                (event, Rule::NoIdleM { threads: locked.ms })
+            let (event, rule) = if next.is_none() {
+                let event = Event::MStart { m: id, p: Some(p.id), spinning };
+                (event, Rule::NoIdleM { threads: locked.ms - locked.gone_ms })
             } else {
-                let event = Event::MWake { m: next.id, p: Some(p.id), spinning };
+                let event = Event::MWake { m: id, p: Some(p.id), spinning };
                 (event, Rule::LastParkedFirst { idle })
             };
             self.record(m, None, &stamps, &mut std::iter::once((event, Some(rule))));
         }
+        let next = next.or_else(|| self.table(&locked).get(id.0 as usize).copied());
+        let Some(next) = next else {
+            locked.promised.push(Promised { m: id, p, spinning });
+            self.promised_since.store(self.pl.now().0, Ordering::SeqCst);
+            drop(locked);
+            return self.pl.launch(self, id);
+        };
+        next.spinning.set(spinning);
+        next.next_p.set(Some(p));
         drop(locked);
-        if new {
-            self.pl.launch(self, next);
-        } else {
-            self.pl.wake(next);
+        self.pl.wake(next);
+        if id.0 != 0 && idle == 0 {
+            self.pl.make_spare();
         }
+    }
+
+    /// More threads than a program may have (`checkmcount`).
+    #[cold]
+    fn too_many_threads(&self, m: &'static M) {
+        let text = format!(
+            "runtime: program exceeds {MAX_MS}-thread limit\nfatal error: thread exhaustion\n"
+        );
+        self.fatal(m, text);
+    }
+
+    /// A thread that was made is ready to be an M: the next number is its, and what was promised to
+    /// that number; says whether there was one. Without it sleeps until it is needed.
+    pub(crate) fn enlist_thread(&self, m: Box<M>) -> (&'static M, bool) {
+        let mut locked = self.lock();
+        let m = self.enlist(&mut locked, m);
+        let promised = locked.promised.iter().position(|promised| promised.m == m.id);
+        if let Some(i) = promised {
+            let Promised { p, spinning, .. } = locked.promised.swap_remove(i);
+            m.spinning.set(spinning);
+            m.next_p.set(Some(p));
+        }
+        if locked.ended.is_some() {
+            // Those that sleep were woken already.
+            m.note.wake_at_end();
+        }
+        if locked.promised.is_empty() {
+            self.promised_since.store(u64::MAX, Ordering::SeqCst);
+        }
+        (m, promised.is_some())
     }
 
     /// Sleeps on the idle list until somebody has a P for this M (`stopm`). Without a P after it,
@@ -235,14 +282,27 @@ impl<Pl: Platform> Sched<Pl> {
             Some(ended) => self.finish(m, ended),
             None => self.pl.sleep(m),
         }
-        if let Some(p) = m.next_p.take() {
-            self.acquire_p(m, p);
+        self.take_given(m);
+    }
+
+    /// Takes what came with the wake: a P, or the P of a thread that is suspended.
+    pub(super) fn take_given(&self, m: &'static M) {
+        match m.takes_from.take() {
+            Some(victim) => self.take_over(m, victim),
+            None => m.next_p.take().into_iter().for_each(|p| self.acquire_p(m, p)),
         }
+    }
+
+    /// Puts a goroutine at the tail of the global queue (`globrunqput`).
+    pub(super) fn global_push(&self, locked: &mut Locked, g: Gp) {
+        locked.global.push_back(g);
+        self.global_len.store(locked.global.len(), Ordering::SeqCst);
     }
 
     /// Takes a P that nobody else has (`acquirep`).
     pub(super) fn acquire_p(&self, m: &M, p: &'static P) {
         m.p.set(Some(p));
+        p.set_owner(Some(m));
         p.slice_start.set(self.time_seen(m));
         let number = p.next_event();
         emit!(
@@ -284,7 +344,12 @@ impl<Pl: Platform> Sched<Pl> {
         self.pidle_get_as(m, locked, Rule::IdlePForWork { idle })
     }
 
-    fn pidle_get_as(&self, m: &M, locked: &mut Locked, rule: Rule) -> Option<&'static P> {
+    pub(super) fn pidle_get_as(
+        &self,
+        m: &M,
+        locked: &mut Locked,
+        rule: Rule,
+    ) -> Option<&'static P> {
         let p = locked.idle_ps.pop()?;
         self.idle_ps.store(locked.idle_ps.len() as u32, Ordering::SeqCst);
         p.idle.store(false, Ordering::Relaxed);
@@ -313,12 +378,20 @@ impl<Pl: Platform> Sched<Pl> {
     pub(super) fn become_spinning(&self, m: &M, rule: Rule) {
         m.spinning.set(true);
         let change = self.spinning.start();
+        // The note is taken with it.
         let cleared = self.needspinning.swap(false, Ordering::SeqCst);
         if m.recording.get() {
             let on = Event::MSpin { m: m.id, on: true, spinning: change.count };
             let clear = cleared.then_some((Event::NeedSpinning { on: false }, None));
             let events = std::iter::once((on, Some(rule))).chain(clear);
             self.record(m, None, &[spin_stamp(change)], &mut { events });
+        }
+    }
+
+    /// Takes the note that work was left, for an M that is made to look (`handoffp`).
+    pub(super) fn take_note(&self, m: &M) {
+        if self.needspinning.swap(false, Ordering::SeqCst) {
+            emit!(self, m, None, [], Event::NeedSpinning { on: false }, None);
         }
     }
 
@@ -344,6 +417,21 @@ impl<Pl: Platform> Sched<Pl> {
     }
 
     // ---- timers ----
+
+    /// The timers of a P that goes away move to another (`(*timers).take`).
+    pub(super) fn move_timers(&self, m: &M, from: &P, to: &P) {
+        let moved: Vec<_> = std::mem::replace(&mut *from.timers.lock(), Timers::new()).into_all();
+        from.timers_min.store(u64::MAX, Ordering::SeqCst);
+        if moved.is_empty() {
+            return;
+        }
+        let count = moved.len() as u32;
+        emit!(self, m, None, [], Event::TimersMove { from: from.id, to: to.id, count }, None);
+        let mut timers = to.timers.lock();
+        moved.into_iter().for_each(|timer| timers.add(timer));
+        let min = timers.min().unwrap_or(Nanos::MAX);
+        to.timers_min.store(min.0, Ordering::SeqCst);
+    }
 
     /// When the earliest timer of a P is due.
     pub(super) fn timers_min(&self, p: &P) -> Option<Nanos> {
