@@ -122,7 +122,12 @@ impl Lab {
         let restore = Restore(current::set(std::ptr::null()));
         while !sched.is_ending() {
             let Some(first) = self.first_moment() else { break };
-            if self.sysmon_at.get() <= first {
+            // At the end of time it has nothing to wait for.
+            if self.sysmon_at.get() <= first && self.sysmon_at.get() < Nanos::MAX {
+                if self.sysmon.borrow().is_deep() {
+                    // No P runs before then, so it may as well sleep on.
+                    self.sysmon_at.set(first);
+                }
                 self.sysmon_turn(sched);
                 continue;
             }

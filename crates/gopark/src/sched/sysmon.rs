@@ -62,6 +62,13 @@ impl Sysmon {
     }
 }
 
+impl Sysmon {
+    /// Whether it sleeps because no P runs.
+    pub(crate) fn is_deep(&self) -> bool {
+        self.deep
+    }
+}
+
 impl<Pl: Platform> Sched<Pl> {
     /// One round; says when the next one is due, at the latest.
     pub(crate) fn sysmon_round(&self, sysmon: &mut Sysmon) -> Nanos {
