@@ -262,7 +262,7 @@ impl GoMutex {
     }
 
     /// Unlocks; true if the lock was handed over and the caller should yield.
-    fn release_without_yield(&self, call: &Call<'_, LockId>) -> bool {
+    pub(super) fn release_without_yield(&self, call: &Call<'_, LockId>) -> bool {
         let unlocked = |state: u32| (state & LOCKED != 0).then_some(state & !LOCKED);
         let Ok(change) = self.word.update(unlocked) else {
             let text = "fatal error: sync: unlock of unlocked mutex\n".to_owned();
@@ -421,7 +421,12 @@ pub struct MutexGuard<'a, T: ?Sized> {
     site: &'static Location<'static>,
 }
 
-impl<T: ?Sized> MutexGuard<'_, T> {
+impl<'a, T: ?Sized> MutexGuard<'a, T> {
+    /// The lock without the value, for who waits on a [`Cond`](super::Cond).
+    pub(super) fn raw(&self) -> &'a GoMutex {
+        &self.mutex.raw
+    }
+
     /// Unlocks as Go does: in starvation mode the new owner runs at once.
     #[track_caller]
     pub fn unlock(self) {

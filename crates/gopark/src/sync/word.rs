@@ -64,6 +64,13 @@ impl Word {
         }
     }
 
+    /// Takes a number and leaves the state.
+    pub(super) fn look(&self) -> Change {
+        // Acquire as in `state`. Release, so that the order of the numbers is one of the changes.
+        let old = self.0.fetch_add(ONE, Ordering::AcqRel);
+        Change { before: old as u32, number: (old >> 32) as u32 }
+    }
+
     /// Counts from 0 again: another run begins to use it.
     pub(super) fn restart(&self) {
         self.0.fetch_and(ONE - 1, Ordering::Relaxed);
