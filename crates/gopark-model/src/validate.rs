@@ -83,6 +83,8 @@ pub struct Validator {
     ms: Vec<Doing>,
     /// The stream was joined when Ms were in the middle of things.
     joined: bool,
+    /// When the ring of each P was last empty, in the lab.
+    empty_at: Vec<Nanos>,
     /// The M that has just begun to look while a note was left: it takes the note.
     takes_note: Option<MId>,
     /// Who has just handed a P off because nobody spins, and when.
@@ -118,6 +120,7 @@ impl Validator {
             self.found.extend(found);
             return;
         }
+        self.note_empty_rings(record);
         self.conservation(record);
         self.picking(record);
         self.stealing(record);
@@ -144,6 +147,7 @@ impl Validator {
         self.starved = None;
         self.takes_note = None;
         self.ms.clear();
+        self.empty_at.clear();
         self.joined = true;
         self.started = true;
     }
