@@ -107,9 +107,9 @@ fn sharing() -> u64 {
             // All meet: the last wakes the others, or one wakes the next.
             let mut arrived = s.turn.0.lock();
             *arrived += 1;
-            if *arrived % 10 == 0 {
+            if arrived.is_multiple_of(10) {
                 s.turn.1.broadcast();
-            } else if *arrived % 3 == 0 {
+            } else if arrived.is_multiple_of(3) {
                 s.turn.1.signal();
             }
             s.turn.1.wait_while(&mut arrived, |arrived| *arrived < 40);
@@ -121,9 +121,10 @@ fn sharing() -> u64 {
     shared.seen.get()
 }
 
+type Program = fn() -> u64;
+
 /// What runs, by name.
-const PROGRAMS: [(&str, fn() -> u64); 3] =
-    [("mixed", mixed), ("flood", flood), ("sharing", sharing)];
+const PROGRAMS: [(&str, Program); 3] = [("mixed", mixed), ("flood", flood), ("sharing", sharing)];
 
 #[test]
 fn lab_runs_keep_every_rule() {
