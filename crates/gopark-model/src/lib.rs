@@ -27,7 +27,8 @@ mod pages;
 pub use findings::{Finding, FindingKind};
 pub use history::{History, Limits};
 pub use things::{
-    Channel, Counts, Goroutine, Lock, MStatus, Machine, PStatus, Place, Processor, Timer, WaitGroup,
+    Cell, Channel, Cond, Counts, Goroutine, Lock, MStatus, Machine, Once, PStatus, Place, Pool,
+    Processor, Semaphore, Timer, WaitGroup,
 };
 pub use validate::{Validator, validate};
 pub use world::{Violation, World};

@@ -2,7 +2,10 @@
 
 use std::collections::VecDeque;
 
-use gopark_trace::ids::{ChanId, GId, LockId, MId, Nanos, Obj, PId, SiteId, TimerId, WgId};
+use gopark_trace::ids::{
+    CellId, ChanId, CondId, GId, LockId, MId, Nanos, Obj, OnceId, PId, PoolId, SemId, SiteId,
+    TimerId, WgId,
+};
 use gopark_trace::words::{GStatus, TimerKind, WaitReason};
 
 use crate::pages::Heap;
@@ -167,6 +170,10 @@ pub struct Lock {
     pub owner: Option<GId>,
     /// How many hold it for reading.
     pub readers: u32,
+    /// A writer that waits for readers to leave, and keeps new ones out.
+    pub pending: Option<GId>,
+    /// Somebody has used it for reading: it is an RWMutex.
+    pub shared: bool,
     /// Who waits, first first.
     pub waiters: VecDeque<GId>,
     /// Whether it is in starvation mode.
@@ -184,6 +191,69 @@ pub struct WaitGroup {
     pub counter: i64,
     /// Who waits, first first.
     pub waiters: VecDeque<GId>,
+}
+
+/// One condition variable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cond {
+    /// Which.
+    pub id: CondId,
+    /// Its name, if it has one.
+    pub name: Option<String>,
+    /// Who has a ticket that was not called, the oldest first: parked, or about to.
+    pub tickets: VecDeque<GId>,
+    /// Who is parked, first first.
+    pub waiters: VecDeque<GId>,
+}
+
+/// One Once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Once {
+    /// Which.
+    pub id: OnceId,
+    /// Its name, if it has one.
+    pub name: Option<String>,
+    /// Who runs its function.
+    pub runner: Option<GId>,
+    /// Whether that has ended.
+    pub done: bool,
+}
+
+/// One semaphore.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Semaphore {
+    /// Which.
+    pub id: SemId,
+    /// Its name, if it has one.
+    pub name: Option<String>,
+    /// What is left of it, as of its last change.
+    pub free: i64,
+    /// Who waits, first first.
+    pub waiters: VecDeque<GId>,
+}
+
+/// One pool.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pool {
+    /// Which.
+    pub id: PoolId,
+    /// Its name, if it has one.
+    pub name: Option<String>,
+    /// How many objects it keeps.
+    pub kept: u64,
+}
+
+/// One watched variable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cell {
+    /// Which.
+    pub id: CellId,
+    /// Its name, if it has one.
+    pub name: Option<String>,
+    /// What was last read or written.
+    pub value: i64,
+    /// Who wrote it last.
+    pub writer: Option<GId>,
 }
 
 /// One timer that is set.
@@ -260,6 +330,36 @@ impl Heap for Lock {
 impl Heap for WaitGroup {
     fn heap(&self) -> usize {
         text(&self.name) + queue(&self.waiters)
+    }
+}
+
+impl Heap for Cond {
+    fn heap(&self) -> usize {
+        text(&self.name) + queue(&self.tickets) + queue(&self.waiters)
+    }
+}
+
+impl Heap for Once {
+    fn heap(&self) -> usize {
+        text(&self.name)
+    }
+}
+
+impl Heap for Semaphore {
+    fn heap(&self) -> usize {
+        text(&self.name) + queue(&self.waiters)
+    }
+}
+
+impl Heap for Pool {
+    fn heap(&self) -> usize {
+        text(&self.name)
+    }
+}
+
+impl Heap for Cell {
+    fn heap(&self) -> usize {
+        text(&self.name)
     }
 }
 

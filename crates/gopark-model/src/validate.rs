@@ -16,15 +16,18 @@
 //! | picking | R22 (ring before global), R23 (one), R24, R32 | R22 (the rest), R23 (not skipped), R74 |
 //! | stealing | R28, R29 (half), R30 (try 4), R31 (who), R33 | R27, R29 (of what), R30 (ring, timers), R31 (pause) |
 //! | waking | R18 (with a P), R34 (global), R35 (not while it looks), R39 (not while it looks), R43 | R18–R21, R34 (note), R35 (second look), R39 (the next) |
+//! | sync | R90 (one owner), R93 (rounds), R94, R95, R97, R99 | R93 (the rest), R94 (last reader) |
 //! | work | | R41 (in live what persists) |
 //!
-//! In reading order: `picking`, `stealing`, `waking`, `work`.
+//! In reading order: `picking`, `stealing`, `waking`, `syncing`, `work`.
 
 mod picking;
 
 mod stealing;
 
 mod waking;
+
+mod syncing;
 
 mod work;
 
@@ -80,6 +83,8 @@ pub struct Validator {
     ms: Vec<Doing>,
     /// The stream was joined when Ms were in the middle of things.
     joined: bool,
+    /// When the ring of each P was last empty, in the lab.
+    empty_at: Vec<Nanos>,
     /// The M that has just begun to look while a note was left: it takes the note.
     takes_note: Option<MId>,
     /// Who has just handed a P off because nobody spins, and when.
@@ -115,10 +120,12 @@ impl Validator {
             self.found.extend(found);
             return;
         }
+        self.note_empty_rings(record);
         self.conservation(record);
         self.picking(record);
         self.stealing(record);
         self.waking(record);
+        self.syncing(record);
         let loot = self.loot_that_starts(record);
         for mut violation in self.world.apply(record) {
             // What a stolen goroutine breaks by inheriting a slice has a rule of its own.
@@ -140,6 +147,7 @@ impl Validator {
         self.starved = None;
         self.takes_note = None;
         self.ms.clear();
+        self.empty_at.clear();
         self.joined = true;
         self.started = true;
     }

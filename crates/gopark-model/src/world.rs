@@ -14,13 +14,17 @@ mod look;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use gopark_trace::ids::{ChanId, GId, LockId, MId, Nanos, Obj, PId, SiteId, TimerId, WgId};
+use gopark_trace::ids::{
+    CellId, ChanId, CondId, GId, LockId, MId, Nanos, Obj, OnceId, PId, PoolId, SemId, SiteId,
+    TimerId, WgId,
+};
 use gopark_trace::record::Record;
 use gopark_trace::words::{Drive, EndKind, GStatus, Queue};
 
 use crate::pages::{Pages, Sorted};
 use crate::things::{
-    Channel, Counts, Goroutine, Lock, MStatus, Machine, PStatus, Place, Processor, Timer, WaitGroup,
+    Cell, Channel, Cond, Counts, Goroutine, Lock, MStatus, Machine, Once, PStatus, Place, Pool,
+    Processor, Semaphore, Timer, WaitGroup,
 };
 
 /// Ids of Ms and Ps above this are not believed.
@@ -65,12 +69,22 @@ pub struct World {
     chans: Pages<Channel>,
     locks: Pages<Lock>,
     wgs: Pages<WaitGroup>,
+    conds: Pages<Cond>,
+    onces: Pages<Once>,
+    sems: Pages<Semaphore>,
+    pools: Pages<Pool>,
+    cells: Pages<Cell>,
     timers: Pages<Timer>,
     due: Sorted<(Nanos, TimerId)>,
     /// The names that were told; a thing that has an entry has it there too.
     names: Arc<BTreeMap<Obj, Arc<str>>>,
     sites: Arc<BTreeMap<SiteId, (Arc<str>, u32)>>,
     counts: Counts,
+    /// It began with a snapshot of goroutines that had done things before: who waits for what, and
+    /// in which order, is known as far as the snapshot tells.
+    joined: bool,
+    /// Whose ticket of a condition variable was called before it parked.
+    called: BTreeMap<GId, CondId>,
     /// The next park of these goroutines goes to the front of its queue.
     front: BTreeSet<GId>,
 }
@@ -104,11 +118,18 @@ impl World {
             chans: Pages::default(),
             locks: Pages::default(),
             wgs: Pages::default(),
+            conds: Pages::default(),
+            onces: Pages::default(),
+            sems: Pages::default(),
+            pools: Pages::default(),
+            cells: Pages::default(),
             timers: Pages::default(),
             due: Sorted::default(),
             names: Arc::default(),
             sites: Arc::default(),
             counts: Counts::default(),
+            joined: false,
+            called: BTreeMap::new(),
             front: BTreeSet::new(),
         }
     }
@@ -240,6 +261,56 @@ impl World {
         self.wgs.get(wg.0.into())
     }
 
+    /// The condition variables that were used, by number.
+    pub fn conds(&self) -> impl Iterator<Item = &Cond> {
+        self.conds.iter()
+    }
+
+    /// A condition variable.
+    pub fn cond(&self, cond: CondId) -> Option<&Cond> {
+        self.conds.get(cond.0.into())
+    }
+
+    /// The Onces that were used, by number.
+    pub fn onces(&self) -> impl Iterator<Item = &Once> {
+        self.onces.iter()
+    }
+
+    /// A Once.
+    pub fn once(&self, once: OnceId) -> Option<&Once> {
+        self.onces.get(once.0.into())
+    }
+
+    /// The semaphores that were used, by number.
+    pub fn sems(&self) -> impl Iterator<Item = &Semaphore> {
+        self.sems.iter()
+    }
+
+    /// A semaphore.
+    pub fn sem(&self, sem: SemId) -> Option<&Semaphore> {
+        self.sems.get(sem.0.into())
+    }
+
+    /// The pools that were used, by number.
+    pub fn pools(&self) -> impl Iterator<Item = &Pool> {
+        self.pools.iter()
+    }
+
+    /// A pool.
+    pub fn pool(&self, pool: PoolId) -> Option<&Pool> {
+        self.pools.get(pool.0.into())
+    }
+
+    /// The watched variables that were used, by number.
+    pub fn cells(&self) -> impl Iterator<Item = &Cell> {
+        self.cells.iter()
+    }
+
+    /// A watched variable.
+    pub fn cell(&self, cell: CellId) -> Option<&Cell> {
+        self.cells.get(cell.0.into())
+    }
+
     /// The timers that are set, the first due first.
     pub fn timers(&self) -> impl Iterator<Item = &Timer> {
         self.due.iter().filter_map(|(_, id)| self.timers.get(id.0))
@@ -262,6 +333,7 @@ impl World {
             Obj::Chan(id) => self.chan(id).and_then(|x| x.name.as_deref()),
             Obj::Lock(id) => self.lock(id).and_then(|x| x.name.as_deref()),
             Obj::Wg(id) => self.wg(id).and_then(|x| x.name.as_deref()),
+            // Of the others a snapshot holds no name that was not told.
             _ => None,
         };
         own.or_else(|| self.names.get(&obj).map(|name| &**name))
@@ -277,7 +349,9 @@ impl World {
         let queues: usize = self.ps.iter().map(|p| 128 + p.ring.len() * 8).sum();
         let lists = self.global.len() * 8 + self.ms.len() * 96 + self.due.copy_bytes();
         let pages = self.gs.copy_bytes() + self.chans.copy_bytes() + self.locks.copy_bytes();
-        512 + queues + lists + pages + self.wgs.copy_bytes() + self.timers.copy_bytes()
+        let more = self.conds.copy_bytes() + self.onces.copy_bytes() + self.sems.copy_bytes();
+        let rest = self.pools.copy_bytes() + self.cells.copy_bytes() + self.timers.copy_bytes();
+        512 + queues + lists + pages + self.wgs.copy_bytes() + more + rest
     }
 
     /// It takes at least these bytes if it shares nothing; cheap to ask.
@@ -288,14 +362,19 @@ impl World {
     /// About how many bytes it takes if it shares nothing.
     pub(crate) fn whole_bytes(&self) -> usize {
         let waits = self.chans.whole_bytes() + self.locks.whole_bytes() + self.wgs.whole_bytes();
+        let more = self.conds.whole_bytes() + self.onces.whole_bytes() + self.sems.whole_bytes();
+        let rest = self.pools.whole_bytes() + self.cells.whole_bytes();
         let timers = self.timers.whole_bytes() + self.due.whole_bytes();
-        self.copy_bytes() + self.gs.whole_bytes() + waits + timers
+        self.copy_bytes() + self.gs.whole_bytes() + waits + more + rest + timers
     }
 
     /// The bytes that changes since the last call left to the copies of this world.
     pub(crate) fn take_copied(&mut self) -> usize {
         let waits = self.chans.take_copied() + self.locks.take_copied() + self.wgs.take_copied();
-        self.gs.take_copied() + waits + self.timers.take_copied() + self.due.take_copied()
+        let more = self.conds.take_copied() + self.onces.take_copied() + self.sems.take_copied();
+        let rest = self.pools.take_copied() + self.cells.take_copied();
+        let timers = self.timers.take_copied() + self.due.take_copied();
+        self.gs.take_copied() + waits + more + rest + timers
     }
 
     /// Whether every goroutine is where the queues say, once; whether each P and its M agree, and
@@ -436,6 +515,16 @@ impl World {
             Some(Obj::Wg(id)) => {
                 if let Some(wg) = self.wgs.get_mut(id.0.into()) {
                     remove(&mut wg.waiters, g);
+                }
+            }
+            Some(Obj::Cond(id)) => {
+                if let Some(cond) = self.conds.get_mut(id.0.into()) {
+                    remove(&mut cond.waiters, g);
+                }
+            }
+            Some(Obj::Sem(id)) => {
+                if let Some(sem) = self.sems.get_mut(id.0.into()) {
+                    remove(&mut sem.waiters, g);
                 }
             }
             _ => {}

@@ -14,3 +14,6 @@ mod picking;
 
 #[path = "rules/waking.rs"]
 mod waking;
+
+#[path = "rules/syncing.rs"]
+mod syncing;

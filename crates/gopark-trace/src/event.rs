@@ -306,6 +306,9 @@ table! {
     /// A context is cancelled.
     156 CtxCancel { ctx: CtxId, cause: String }
         from "context.go cancel" => "{ctx} is cancelled: {cause}";
+    /// The acting goroutine takes its ticket of a condition variable; then it unlocks and waits.
+    157 CondTicket { cond: CondId, ticket: u32 }
+        from "sema.go notifyListAdd" => "the acting goroutine takes ticket {ticket} of {cond}";
 
     // ---- stacks ----
 

@@ -430,11 +430,14 @@ fn missing(next: &Map<Structure, u64>, rebased: bool, group: &Group) -> Option<(
     waits.map(|s| (s.structure, s.number))
 }
 
-/// Where a structure is that was not heard of. Locks may lie anywhere in a program, so a snapshot
-/// cannot find them: after one, the first number of a lock is believed.
+/// Where a structure is that was not heard of. Locks and the like may lie anywhere in a program, so
+/// a snapshot cannot find them: after one, the first number of such a thing is believed.
 fn first_number(stamp: &Stamp, rebased: bool) -> u64 {
+    use Obj::{Cell, Cond, Lock, Once, Pool, Sem};
     match stamp.structure {
-        Structure::Obj(Obj::Lock(_)) if rebased => stamp.number,
+        Structure::Obj(Lock(_) | Cond(_) | Once(_) | Sem(_) | Pool(_) | Cell(_)) if rebased => {
+            stamp.number
+        }
         _ => 0,
     }
 }

@@ -319,6 +319,18 @@ table! {
     /// The joined goroutine has ended.
     145 JoinedEnded { g: GId }
         from "gopark" => "{g} has ended: who waited for it may go on";
+    /// A writer waits for the readers that were there before it.
+    146 WriterWaitsForReaders { readers: u32 }
+        from "rwmutex.go Lock" => "{readers} readers have it: the writer waits until they have left, and new ones wait for the writer";
+    /// A ticket of a condition variable is taken before the lock is let go, so no wake-up is lost in between.
+    147 TicketBeforeUnlock { }
+        from "cond.go Wait" => "the ticket comes first, then the unlock: no signal in between is lost";
+    /// A semaphore has not enough left, or somebody waits already.
+    148 SemQueues { wants: u64, free: u64, waiters: u32 }
+        from "semaphore.go (*Weighted).Acquire" => "it wants {wants}, {free} are free and {waiters} wait: it goes to the back";
+    /// A semaphore serves its waiters in order, and stops at the first for whom it has not enough.
+    149 SemServesFirst { wants: u64 }
+        from "semaphore.go notifyWaiters" => "it is the first and {wants} are free: served in order, nobody goes before it";
 
     // ---- stacks, end ----
 
@@ -406,8 +418,8 @@ impl Rule {
             134 | 135 => "R91",
             136 => "R92",
             138 | 139 => "R95",
-            140..=142 => "R94",
-            143 | 144 => "R97",
+            140..=142 | 146 => "R94",
+            143 | 144 | 147 => "R97",
             162 => "R102",
             163 | 164 => "R104",
             165 => "R103",

@@ -93,8 +93,6 @@ words! {
         40 Join = "join",
         /// gopark: waiting for a future's waker.
         41 Future = "future",
-        /// gopark: parked in a Once whose function another goroutine runs (in Go, its Mutex).
-        42 OnceDo = "sync.Once.Do",
     }
 
     /// The status of a goroutine (`runtime2.go` G consts, those a viewer can see).

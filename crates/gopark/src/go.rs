@@ -248,7 +248,7 @@ impl Panicked {
 }
 
 /// The text of a panic's payload.
-fn message_of(payload: &(dyn Any + Send)) -> &str {
+pub(crate) fn message_of(payload: &(dyn Any + Send)) -> &str {
     payload
         .downcast_ref::<&'static str>()
         .copied()

@@ -8,7 +8,7 @@ use std::panic::Location;
 use std::sync::Weak;
 
 use gopark_trace::event::Event;
-use gopark_trace::ids::{GId, Nanos, Obj, SiteId};
+use gopark_trace::ids::{GId, Nanos, Obj, PId, SiteId};
 use gopark_trace::ring::{Stamp, Structure};
 use gopark_trace::rule::Rule;
 use gopark_trace::snapshot::Snapshot;
@@ -144,6 +144,8 @@ pub(crate) trait Kernel: Send + Sync {
     fn record(&self, site: Option<SiteId>, stamps: &[Stamp], events: &mut dyn Iterator<Item = Ev>);
     /// The calling goroutine.
     fn current(&self) -> Gp;
+    /// The P it runs on; another one after the next gate.
+    fn current_p(&self) -> PId;
     /// Makes a goroutine.
     fn spawn(&self, spawn: Spawn, site: Option<SiteId>) -> GId;
     /// Parks the calling goroutine. *Switches.*

@@ -47,6 +47,7 @@ mod link;
 mod chan;
 mod go;
 mod ids;
+pub mod racy;
 mod run;
 pub mod sink;
 pub mod sync;

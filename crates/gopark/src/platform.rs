@@ -38,6 +38,8 @@ pub(crate) trait Platform: Sized + 'static {
 
     /// The run's clock.
     fn now(&self) -> Nanos;
+    /// Whether two Ms can act at the same moment: on one processor nobody spins for another.
+    fn parallel(&self) -> bool;
     /// Lets others act, and the conductor stop the run. The caller holds no lock.
     fn gate(&self, sched: &Sched<Self>, m: &M, gate: Gate);
     /// Makes a new M ready to record, before it is used.

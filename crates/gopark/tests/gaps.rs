@@ -1,7 +1,10 @@
 //! A ring that is too small loses events: the stream says so and goes on from a snapshot.
 
 use gopark::sink::Memory;
-use gopark::sync::WaitGroup;
+use std::sync::Arc;
+
+use gopark::racy::Cell;
+use gopark::sync::{Cond, GoRwMutex, Mutex, Pool, Semaphore, WaitGroup};
 use gopark::trace::Event;
 use gopark::{chan, go, yield_now};
 use gopark_model::{World, validate};
@@ -30,13 +33,58 @@ fn noisy() -> u64 {
     rx.iter().sum()
 }
 
+/// As [`noisy`], with what waits at things a snapshot does not hold.
+fn noisy_locks() -> u64 {
+    let table = Arc::new((GoRwMutex::new(), Cell::new(0_u64), Semaphore::new(3)));
+    let turn = Arc::new((Mutex::new(0_u32), Cond::new()));
+    let buffers = Arc::new(Pool::new(|| 0_u8));
+    let wg = WaitGroup::new();
+    for n in 0..40_u64 {
+        let (table, turn, buffers) = (Arc::clone(&table), Arc::clone(&turn), Arc::clone(&buffers));
+        drop(wg.go(move || {
+            for i in 0..150 {
+                if (n + i) % 5 == 0 {
+                    table.0.lock();
+                    table.1.update(|n| n + 1);
+                    yield_now();
+                    table.0.unlock();
+                } else {
+                    table.0.r_lock();
+                    table.1.get();
+                    table.0.r_unlock();
+                }
+                table.2.acquire(n % 3 + 1);
+                buffers.put(buffers.get());
+                yield_now();
+                table.2.release(n % 3 + 1);
+            }
+            let mut ended = turn.0.lock();
+            *ended += 1;
+            turn.1.broadcast();
+            turn.1.wait_while(&mut ended, |ended| *ended < 40);
+        }));
+    }
+    wg.wait();
+    table.1.get()
+}
+
 #[test]
 fn a_gap_is_told_and_followed_by_a_snapshot_that_fits_what_comes_after() {
+    recovers(noisy, 200 * 300);
+}
+
+#[test]
+fn what_a_snapshot_does_not_hold_is_believed_from_its_first_number_on() {
+    recovers(noisy_locks, 40 * 30);
+}
+
+#[track_caller]
+fn recovers(program: fn() -> u64, result: u64) {
     let memory = Memory::default();
     // SAFETY: no goroutine here keeps a thread-affine value across a call into gopark.
     let live = unsafe { gopark::live() }.procs(2).ring_words(1 << 9).unwatched();
-    let sum = live.record(memory.clone()).run(noisy);
-    assert_eq!(sum, 200 * 300);
+    let sum = live.record(memory.clone()).run(program);
+    assert_eq!(sum, result);
     let records = memory.records();
     let place = |found: fn(&Event) -> bool| records.iter().position(|r| found(&r.event));
     let gap = place(|e| matches!(e, Event::Gap { .. })).expect("512 words are not enough");

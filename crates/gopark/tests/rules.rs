@@ -1,4 +1,4 @@
-//! The scheduler keeps Go's rules, R10 to R95: each test asserts one of them on the events of labs.
+//! The scheduler keeps Go's rules, R10 to R99: each test asserts one of them on the events of labs.
 //!
 //! Rules about one order on one P have a program of their own. Rules about every run are checked on
 //! many runs of a mixed program, at the moment of each event, on a [`board`](board::Board) that
@@ -15,6 +15,8 @@ mod mixed;
 mod channels;
 #[path = "rules/picking.rs"]
 mod picking;
+#[path = "rules/sharing.rs"]
+mod sharing;
 #[path = "rules/spawning.rs"]
 mod spawning;
 #[path = "rules/stealing.rs"]

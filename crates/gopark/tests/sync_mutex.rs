@@ -346,6 +346,34 @@ fn a_starving_lock_calms_down_with_a_waiter_that_waited_no_longer_than_a_millise
     assert_eq!(calm, [(0, false)]);
 }
 
+/// Go: TestMutexFairness.
+#[test]
+fn who_holds_it_most_of_the_time_does_not_keep_others_out() {
+    for (seed, procs) in (0..8).flat_map(|seed| [2, 4].map(|procs| (seed, procs))) {
+        let took = lab(seed).procs(procs).run(|| {
+            let (lock, (stop, stopped)) = (Arc::new(GoMutex::new()), chan(1));
+            let other = Arc::clone(&lock);
+            drop(go(move || {
+                while stopped.is_empty() {
+                    other.lock();
+                    work(100 * MICRO);
+                    other.unlock();
+                }
+            }));
+            let start = since_start();
+            for _ in 0..10 {
+                gopark::sleep(100 * MICRO);
+                lock.lock();
+                lock.unlock();
+            }
+            stop.send(());
+            since_start() - start
+        });
+        // Each time it waits for a millisecond or little more before the lock is handed over.
+        assert!(took < 30_000 * MICRO, "{took:?} with seed {seed} and {procs} Ps");
+    }
+}
+
 #[test]
 fn dropping_a_guard_hands_a_starving_lock_over_but_never_switches() {
     let (ran_at_drop, ran_later) = lab(1).procs(1).start_tick(1).step(Duration::ZERO).run(|| {

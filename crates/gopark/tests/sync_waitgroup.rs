@@ -89,6 +89,59 @@ fn it_can_be_used_again_when_everybody_has_returned() {
     );
 }
 
+/// Go: TestWaitGroup.
+#[test]
+fn two_that_wait_for_each_other_again_and_again() {
+    both_drives(
+        || {
+            let (first, second) = (WaitGroup::new(), WaitGroup::new());
+            for _ in 0..8 {
+                first.add(16);
+                second.add(16);
+                let (told, left) = chan(16);
+                for _ in 0..16 {
+                    let (first, second, told) = (first.clone(), second.clone(), told.clone());
+                    drop(go(move || {
+                        first.done();
+                        second.wait();
+                        told.send(());
+                    }));
+                }
+                first.wait();
+                for _ in 0..16 {
+                    assert!(left.is_empty(), "the second group let go too early");
+                    second.done();
+                }
+                assert_eq!(left.iter().take(16).count(), 16);
+            }
+        },
+        |got| assert_eq!(got, Ok(())),
+    );
+}
+
+/// Go: TestWaitGroupRace.
+#[test]
+fn wait_returns_after_what_was_done_before() {
+    both_drives(
+        || {
+            for _ in 0..50 {
+                let (wg, n) = (WaitGroup::new(), Arc::new(AtomicU32::new(0)));
+                for _ in 0..2 {
+                    wg.add(1);
+                    let (wg, n) = (wg.clone(), Arc::clone(&n));
+                    drop(go(move || {
+                        n.fetch_add(1, Relaxed);
+                        wg.done();
+                    }));
+                }
+                wg.wait();
+                assert_eq!(n.load(Relaxed), 2);
+            }
+        },
+        |got| assert_eq!(got, Ok(())),
+    );
+}
+
 #[test]
 fn everybody_who_waits_is_let_go() {
     both_drives(

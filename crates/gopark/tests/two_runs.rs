@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use gopark::sync::{GoMutex, WaitGroup};
+use gopark::sync::{Cond, GoMutex, GoRwMutex, Once, Semaphore, WaitGroup};
 use gopark::trace::EndKind;
 use gopark::{chan, go, lab, yield_now};
 
@@ -51,6 +51,67 @@ fn a_waiter_of_a_wait_group_of_a_run_that_is_over_is_not_woken() {
     });
     let failure = lab(2).try_run(move || wg.done()).expect_err("its goroutine is gone");
     assert!(failure.text.contains("goroutines of another run wait here"), "{failure}");
+}
+
+#[test]
+fn what_else_nobody_waits_on_serves_one_run_after_another() {
+    static LOCK: GoRwMutex = GoRwMutex::new();
+    static COND: Cond = Cond::new();
+    static ONCE: Once = Once::new();
+    static SLOTS: Semaphore = Semaphore::new(1);
+    let run = |seed| {
+        lab(seed).run(|| {
+            let mut ran = false;
+            ONCE.do_once(|| ran = true);
+            LOCK.r_lock();
+            LOCK.r_unlock();
+            SLOTS.acquire(1);
+            let waits = go(|| {
+                LOCK.lock();
+                COND.wait(&LOCK);
+                LOCK.unlock();
+                SLOTS.release(1);
+            });
+            while SLOTS.try_acquire(0) {
+                // Nobody waits for the slot; the other waits for the signal, sooner or later.
+                LOCK.lock();
+                COND.signal();
+                LOCK.unlock();
+                if SLOTS.try_acquire(1) {
+                    break;
+                }
+                yield_now();
+            }
+            waits.join().expect("no panic");
+            SLOTS.release(1);
+            ran
+        })
+    };
+    // What was done once is done for good.
+    assert_eq!([run(1), run(2), run(3)], [true, false, false]);
+}
+
+#[test]
+fn a_waiter_of_a_lock_or_a_cond_of_a_run_that_is_over_is_not_woken() {
+    static LOCK: GoRwMutex = GoRwMutex::new();
+    static COND: Cond = Cond::new();
+    static SLOTS: Semaphore = Semaphore::new(0);
+    lab(1).procs(1).run(|| {
+        LOCK.lock();
+        drop(go(|| LOCK.r_lock()));
+        drop(go(|| SLOTS.acquire(0)));
+        drop(go(|| {
+            let lock = GoMutex::new();
+            lock.lock();
+            COND.wait(&lock);
+        }));
+        (0..5).for_each(|_| yield_now());
+    });
+    let deeds: [fn(); 2] = [|| LOCK.unlock(), || COND.signal()];
+    for deed in deeds {
+        let failure = lab(2).try_run(deed).expect_err("its goroutine is gone");
+        assert!(failure.text.contains("goroutines of another run wait here"), "{failure}");
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Every trace of these runs passes the validator: in the lab exactly, in live in its two classes.
+use gopark::racy::Cell;
 use gopark::sink::Memory;
-use gopark::sync::{GoMutex, WaitGroup};
+use gopark::sync::{Cond, GoMutex, GoRwMutex, Mutex, Once, Pool, Semaphore, WaitGroup};
 use gopark::{chan, go, lab, sleep, work, yield_now};
 use std::sync::Arc;
 use std::time::Duration;
@@ -58,11 +59,78 @@ fn flood() -> u64 {
     0
 }
 
+/// What `sync` has, used by many at once.
+struct Shared {
+    table: GoRwMutex,
+    seen: Cell<u64>,
+    turn: (Mutex<u64>, Cond),
+    once: Once,
+    slots: Semaphore,
+    buffers: Pool<u64>,
+}
+
+fn sharing() -> u64 {
+    let shared = Arc::new(Shared {
+        table: GoRwMutex::new(),
+        seen: Cell::new(0),
+        turn: (Mutex::new(0), Cond::new()),
+        once: Once::new(),
+        slots: Semaphore::new(5),
+        buffers: Pool::new(|| 0),
+    });
+    let wg = WaitGroup::new();
+    for i in 0..40_u64 {
+        let s = Arc::clone(&shared);
+        drop(wg.go(move || {
+            s.once.do_once(yield_now);
+            for n in 0..6 {
+                if (i + n) % 5 == 0 {
+                    s.table.lock();
+                    work(Duration::from_micros(2));
+                    s.seen.update(|n| n + 1);
+                    s.table.unlock();
+                } else if (i + n) % 7 != 0 || s.table.try_r_lock() {
+                    if (i + n) % 7 != 0 {
+                        s.table.r_lock();
+                    }
+                    work(Duration::from_nanos(500));
+                    s.table.r_unlock();
+                }
+                s.slots.acquire(i % 5 + 1);
+                let buffer = s.buffers.get();
+                if n % 3 == 0 {
+                    yield_now();
+                }
+                s.buffers.put(buffer + 1);
+                s.slots.release(i % 5 + 1);
+            }
+            // All meet: the last wakes the others, or one wakes the next.
+            let mut arrived = s.turn.0.lock();
+            *arrived += 1;
+            if arrived.is_multiple_of(10) {
+                s.turn.1.broadcast();
+            } else if arrived.is_multiple_of(3) {
+                s.turn.1.signal();
+            }
+            s.turn.1.wait_while(&mut arrived, |arrived| *arrived < 40);
+            arrived.unlock();
+            s.turn.1.signal();
+        }));
+    }
+    wg.wait();
+    shared.seen.get()
+}
+
+type Program = fn() -> u64;
+
+/// What runs, by name.
+const PROGRAMS: [(&str, Program); 3] = [("mixed", mixed), ("flood", flood), ("sharing", sharing)];
+
 #[test]
 fn lab_runs_keep_every_rule() {
     for procs in [1, 2, 3, 4, 8] {
         for seed in 0..20 {
-            for (name, program) in [("mixed", mixed as fn() -> u64), ("flood", flood)] {
+            for (name, program) in PROGRAMS {
                 let memory = Memory::default();
                 lab(seed).procs(procs).record(memory.clone()).unwatched().run(program);
                 check(&format!("{name} seed {seed} procs {procs}"), &memory.records());
@@ -75,7 +143,7 @@ fn lab_runs_keep_every_rule() {
 fn live_runs_keep_every_rule() {
     for procs in [1, 2, 4, 8] {
         for n in 0..10 {
-            for (name, program) in [("mixed", mixed as fn() -> u64), ("flood", flood)] {
+            for (name, program) in PROGRAMS {
                 let memory = Memory::default();
                 // SAFETY: no goroutine here keeps a thread-affine value across a call into gopark.
                 unsafe { gopark::live() }

@@ -77,8 +77,12 @@ impl Validator {
         if !self.lab() || made.is_none() {
             return;
         }
+        // The ring is looked at before the pause; meanwhile the victim may have got more.
         let ring = self.world.p(victim).map_or(0, |p| p.ring.len());
-        self.expect(ring == 0, "R30", seq, || {
+        let paused = matches!(record.rule, Some(Rule::StealSlotLast { waited: true, .. }));
+        let looked = if paused { record.time.minus(SLOT_PAUSE) } else { record.time };
+        let was_empty = self.empty_at.get(victim.0 as usize).is_some_and(|at| *at >= looked);
+        self.expect(ring == 0 || paused && was_empty, "R30", seq, || {
             format!("{thief} robs the slot of {victim} with {ring} in the ring")
         });
         let due = self.due_timer(victim, try_at);
@@ -97,6 +101,20 @@ impl Validator {
                 "{thief} robs the slot of {victim} {time} after its try began (waited: {waited})"
             )
         });
+    }
+
+    /// Notes which rings are empty up to this event.
+    pub(super) fn note_empty_rings(&mut self, record: &Record) {
+        if !self.lab() {
+            return;
+        }
+        let ps = self.world.ps();
+        self.empty_at.resize(ps.len(), Nanos(0));
+        for (at, p) in self.empty_at.iter_mut().zip(ps) {
+            if p.ring.is_empty() {
+                *at = record.time;
+            }
+        }
     }
 
     /// Whether a P is with an M that is not in a system call.

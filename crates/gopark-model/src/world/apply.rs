@@ -7,6 +7,7 @@
 //! - [`threads`]: what Ms do, and which P is whose.
 //! - [`outside`]: system calls, the poller, timers.
 //! - [`sync`]: channels, locks, WaitGroups.
+//! - [`rest`]: condition variables, Onces, semaphores, pools, watched variables.
 
 mod goroutines;
 
@@ -17,6 +18,8 @@ mod threads;
 mod outside;
 
 mod sync;
+
+mod rest;
 
 use std::sync::Arc;
 
@@ -126,6 +129,14 @@ impl World {
             | Event::LockStarving { .. }
             | Event::WgAdd { .. }
             | Event::WgPass { .. } => self.sync_event(record, check),
+            Event::CondTicket { .. }
+            | Event::CondWake { .. }
+            | Event::OnceUse { .. }
+            | Event::SemChange { .. }
+            | Event::PoolGet { .. }
+            | Event::PoolPut { .. }
+            | Event::CellRead { .. }
+            | Event::CellWrite { .. } => self.rest_event(record, check),
             // The others say what was looked at or said; the state stays as it is.
             _ => {}
         }
@@ -156,6 +167,11 @@ impl World {
             Obj::Chan(id) => self.chan_entry(id).name = named,
             Obj::Lock(id) => self.lock_entry(id).name = named,
             Obj::Wg(id) => self.wg_entry(id).name = named,
+            Obj::Cond(id) => self.cond_entry(id).name = named,
+            Obj::Once(id) => self.once_entry(id).name = named,
+            Obj::Sem(id) => self.sem_entry(id).name = named,
+            Obj::Pool(id) => self.pool_entry(id).name = named,
+            Obj::Cell(id) => self.cell_entry(id).name = named,
             Obj::Go(g) => {
                 if let Some(g) = self.gs.get_mut(g.0) {
                     g.name = named;

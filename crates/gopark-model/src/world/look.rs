@@ -32,6 +32,7 @@ impl World {
             names: old.names,
             sites: old.sites,
             ended: old.ended,
+            joined: !state.gs.is_empty(),
             spinning: state.spinning,
             needspinning: state.needspinning,
             ..Self::new()
@@ -203,6 +204,8 @@ impl World {
                     name: l.name.clone().or_else(|| self.told_name(Obj::Lock(l.lock))),
                     owner: l.owner,
                     readers: 0,
+                    pending: None,
+                    shared: false,
                     waiters: queue(&l.waiters),
                     starving: l.starving,
                 },
@@ -219,8 +222,27 @@ impl World {
                 },
             );
         }
+        self.load_waiters();
         for t in &state.timers {
             self.set_timer(Timer { id: t.timer, p: t.p, when: t.when, kind: t.kind, g: t.g });
+        }
+    }
+
+    /// Who waits for a thing that a snapshot does not hold, the longest first.
+    fn load_waiters(&mut self) {
+        let waits = |on| matches!(on, Some(Obj::Cond(_) | Obj::Sem(_)));
+        let mut gs: Vec<_> = self.gs().filter(|g| waits(g.on)).map(|g| (g.since, g.id)).collect();
+        gs.sort_unstable();
+        for (_, g) in gs {
+            match self.g(g).and_then(|x| x.on) {
+                Some(Obj::Cond(id)) => {
+                    let cond = self.cond_entry(id);
+                    cond.tickets.push_back(g);
+                    cond.waiters.push_back(g);
+                }
+                Some(Obj::Sem(id)) => self.sem_entry(id).waiters.push_back(g),
+                _ => {}
+            }
         }
     }
 

@@ -1,6 +1,6 @@
 //! R22–R33, R74: which goroutine runs next, and how work is taken from others.
 
-use gopark_trace::{Event, GId, GlobalWhy, Nanos, PId, Queue, Rule};
+use gopark_trace::{Event, GId, GlobalWhy, Nanos, PId, Queue, Rule, YieldKind};
 
 use crate::script::Script;
 
@@ -304,6 +304,25 @@ fn r30_a_slot_is_robbed_if_the_ring_is_empty() {
     s.wait(3_000);
     s.steal_slot(P0, GId(3), true);
     s.breaks("R30");
+}
+
+#[test]
+fn r30_what_comes_into_the_ring_during_the_pause_does_not_save_the_slot() {
+    let robbed_after = |ns| {
+        let mut s = looking(0);
+        s.tries(4);
+        s.wait(1_000);
+        // Its goroutine hands a lock over: it goes to the ring, the slot stays.
+        s.on(0);
+        let (g, kind, to) = (s.g(), YieldKind::Handoff, Queue::Ring(P0));
+        s.event(Event::GoYield { g, kind, to });
+        s.on(1);
+        s.wait(ns);
+        s.steal_slot(P0, GId(2), true);
+        s
+    };
+    robbed_after(2_000).clean();
+    robbed_after(3_000).breaks("R30");
 }
 
 /// G1 sleeps on P0 and its timer is due; G3 runs there with G2 in the slot; M1 is in its try `n`.

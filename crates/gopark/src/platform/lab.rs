@@ -254,6 +254,11 @@ fn moment(m: &LabM) -> Option<Nanos> {
 impl Platform for Lab {
     const LAB: bool = true;
 
+    fn parallel(&self) -> bool {
+        // A processor for each M, in virtual time.
+        true
+    }
+
     fn now(&self) -> Nanos {
         self.clock.get()
     }

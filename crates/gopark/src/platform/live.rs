@@ -76,6 +76,8 @@ pub(crate) struct Live {
     sites: Mutex<Sites>,
     conductor: Option<Arc<Conductor>>,
     ring_words: usize,
+    /// Whether there is more than one processor (`ncpu > 1`), as of the start.
+    parallel: bool,
 }
 
 impl Live {
@@ -96,6 +98,7 @@ impl Live {
             sites: Mutex::new(Sites::default()),
             conductor,
             ring_words,
+            parallel: std::thread::available_parallelism().is_ok_and(|n| n.get() > 1),
         })
     }
 
@@ -174,6 +177,10 @@ pub(super) fn run_m(sched: &Sched<Live>, m: &'static M) {
 
 impl Platform for Live {
     const LAB: bool = false;
+
+    fn parallel(&self) -> bool {
+        self.parallel
+    }
 
     fn now(&self) -> Nanos {
         // Acquire pairs with the Release in `set_clock`: a clock that goes has its new offset.

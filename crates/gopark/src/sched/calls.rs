@@ -5,7 +5,7 @@ use std::sync::Weak;
 use std::sync::atomic::Ordering;
 
 use gopark_trace::event::Event;
-use gopark_trace::ids::{GId, Nanos, SiteId};
+use gopark_trace::ids::{GId, Nanos, PId, SiteId};
 use gopark_trace::ring::Stamp;
 use gopark_trace::rule::Rule;
 use gopark_trace::words::EndKind;
@@ -111,6 +111,10 @@ impl<Pl: Platform> Kernel for Sched<Pl> {
 
     fn current(&self) -> Gp {
         self.m().curg.get().expect("a goroutine calls")
+    }
+
+    fn current_p(&self) -> PId {
+        self.m().p.get().expect("a goroutine calls with a P").id
     }
 
     fn spawn(&self, spawn: Spawn, site: Option<SiteId>) -> GId {
@@ -219,6 +223,7 @@ impl<Pl: Platform> Kernel for Sched<Pl> {
         let m = self.m();
         let looking = self.idle_ps.load(Ordering::Relaxed) + self.spinning.count() + 1;
         round < SPIN_ROUNDS
+            && self.pl.parallel()
             && self.procs() > 1
             && self.procs() as u32 > looking
             && m.p.get().is_some_and(crate::p::P::is_empty)

@@ -37,6 +37,7 @@ impl World {
             Event::GoReady { g, to } => {
                 self.ensure_g(*g);
                 self.expect_status(*g, GStatus::Waiting, "is made ready", check);
+                self.expect_first_reader(*g, check);
                 self.expect_free(*to, check);
                 self.move_to(*g, *to, m);
             }
@@ -68,6 +69,7 @@ impl World {
             Event::GoExit { g, .. } => {
                 self.expect_running(*g, m, check);
                 self.take_out(*g);
+                self.called.remove(g);
                 if let Some(x) = self.gs.remove(g.0) {
                     *self.counts.of(x.status) -= 1;
                     self.counts.ended = self.counts.ended.saturating_add(1);
@@ -174,6 +176,7 @@ impl World {
             x.on = on;
         }
         let front = self.front.remove(&g);
+        self.parks_with_ticket(g, on, check);
         let queue: Option<&mut VecDeque<GId>> = match on {
             Some(Obj::Chan(id)) => {
                 let chan = self.chan_entry(id);
@@ -182,6 +185,8 @@ impl World {
             }
             Some(Obj::Lock(id)) => Some(&mut self.lock_entry(id).waiters),
             Some(Obj::Wg(id)) => Some(&mut self.wg_entry(id).waiters),
+            Some(Obj::Cond(id)) => Some(&mut self.cond_entry(id).waiters),
+            Some(Obj::Sem(id)) => Some(&mut self.sem_entry(id).waiters),
             _ => None,
         };
         match queue {

@@ -3,9 +3,9 @@
 use std::collections::VecDeque;
 
 use gopark_trace::event::Event;
-use gopark_trace::ids::{ChanId, LockId, Obj, WgId};
+use gopark_trace::ids::{ChanId, GId, LockId, Obj, WgId};
 use gopark_trace::record::Record;
-use gopark_trace::words::{LockHow, LockMode};
+use gopark_trace::words::{LockHow, LockMode, WaitReason};
 
 use super::Check;
 use crate::things::{Channel, Lock, WaitGroup};
@@ -62,13 +62,34 @@ impl World {
                         check.expect(free, "R90", || {
                             format!("{} is got by {g:?}, {owner:?} has it", lock.id)
                         });
+                        let readers = lock.readers;
+                        check.expect(readers == 0, "R94", || {
+                            format!("{} is got by {g:?}, {readers} readers have it", lock.id)
+                        });
                         lock.owner = g;
+                        lock.pending = None;
                     }
-                    LockMode::Read => lock.readers = lock.readers.saturating_add(1),
+                    LockMode::Read => {
+                        let owner = lock.owner;
+                        check.expect(owner.is_none(), "R94", || {
+                            format!("{} is got by the reader {g:?}, {owner:?} has it", lock.id)
+                        });
+                        let pending = lock.pending.filter(|_| *how != LockHow::Woken);
+                        check.expect(pending.is_none(), "R94", || {
+                            format!("{} is got by the reader {g:?} before {pending:?}", lock.id)
+                        });
+                        lock.readers = lock.readers.saturating_add(1);
+                        lock.shared = true;
+                    }
                 }
             }
-            Event::LockQueue { lock, front, .. } => {
-                self.lock_entry(*lock);
+            Event::LockQueue { lock, mode, front, .. } => {
+                let lock = self.lock_entry(*lock);
+                lock.shared |= *mode == LockMode::Read;
+                // A writer that queues with the readers has announced itself to them.
+                if *mode == LockMode::Write && lock.shared {
+                    lock.pending = record.actor.g;
+                }
                 if *front {
                     self.front.extend(record.actor.g);
                 }
@@ -77,7 +98,14 @@ impl World {
                 let lock = self.lock_entry(*lock);
                 match mode {
                     LockMode::Write => lock.owner = None,
-                    LockMode::Read => lock.readers = lock.readers.saturating_sub(1),
+                    LockMode::Read => {
+                        let right = woke.is_none_or(|g| lock.pending.is_none_or(|p| p == g));
+                        check.expect(right, "R94", || {
+                            format!("{}: {woke:?} is let in, {:?} waits", lock.id, lock.pending)
+                        });
+                        lock.readers = lock.readers.saturating_sub(1);
+                        lock.shared = true;
+                    }
                 }
                 woke.iter().for_each(|&g| remove(&mut lock.waiters, g));
             }
@@ -103,6 +131,19 @@ impl World {
         }
     }
 
+    /// R94: of the readers that wait for a writer to leave, the first is let in first.
+    pub(super) fn expect_first_reader(&self, g: GId, check: &mut Check) {
+        if self.joined {
+            return;
+        }
+        let reads = |g: GId| self.g(g).is_some_and(|x| x.wait == Some(WaitReason::RwMutexRLock));
+        let Some(Obj::Lock(id)) = self.g(g).and_then(|x| x.on).filter(|_| reads(g)) else { return };
+        let first = self.lock(id).and_then(|l| l.waiters.iter().copied().find(|&w| reads(w)));
+        check.expect(first == Some(g), "R94", || {
+            format!("the reader {g} is let in to {id}, {first:?} came first")
+        });
+    }
+
     pub(super) fn chan_entry(&mut self, id: ChanId) -> &mut Channel {
         let n = id.0.into();
         if self.chans.get(n).is_none() {
@@ -119,7 +160,16 @@ impl World {
         if self.locks.get(n).is_none() {
             let name = self.told_name(Obj::Lock(id));
             let waiters = VecDeque::new();
-            let lock = Lock { id, name, owner: None, readers: 0, waiters, starving: false };
+            let lock = Lock {
+                id,
+                name,
+                owner: None,
+                readers: 0,
+                pending: None,
+                shared: false,
+                waiters,
+                starving: false,
+            };
             self.locks.insert(n, lock);
         }
         self.locks.get_mut(n).expect("just put there")

@@ -154,6 +154,7 @@ pub(super) fn of_event(event: &Event, out: &mut Vec<Fact>) {
             OnceUse { once first done } SemChange { sem delta count woke }
             PoolGet { pool hit stolen_from } PoolPut { pool } CellRead { cell value }
             CellWrite { cell value } CtxMake { ctx parent deadline } CtxCancel { ctx cause }
+            CondTicket { cond ticket }
             StackBind { g bytes fresh } StackGrow { g used } StackShrink { g freed }
             UserLog { text } RegionStart { name } RegionEnd { name } Work { g time }
             WorkEnd { g }
@@ -192,7 +193,8 @@ pub(super) fn of_rule(rule: &Rule, out: &mut Vec<Fact>) {
             LockCalm { waited last } UnlockWakesFirst { waiters } WaitGroupZero { waiters }
             WaitGroupAbove { counter } WriterPending { } LastReaderWakesWriter { }
             WriterLetsReadersIn { readers } SignalOldest { } BroadcastAll { waiters }
-            JoinedEnded { g } StackAtFirstRun { pooled } StackIdle { parked }
+            JoinedEnded { g } WriterWaitsForReaders { readers } TicketBeforeUnlock { }
+            SemQueues { wants free waiters } SemServesFirst { wants } StackAtFirstRun { pooled } StackIdle { parked }
             AllAsleep { waiting } MainReturns { left } PanicEnds { g } NoneLeft { }
             ProcsShrink { p }
     }
