@@ -318,6 +318,7 @@ impl Merger {
             && let Some(g) = self.ended.pop_front()
         {
             self.next.remove(&Structure::G(g));
+            self.next.remove(&Structure::Obj(Obj::Go(g)));
         }
     }
 

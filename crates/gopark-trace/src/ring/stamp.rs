@@ -23,7 +23,8 @@ pub enum Structure {
     Sched,
     /// The count of spinning Ms.
     Spin,
-    /// An object of the program: a channel, a lock, a timer.
+    /// An object of the program: a channel, a lock, a timer. Of a goroutine it is its select: who
+    /// wins it takes the number.
     Obj(Obj),
 }
 

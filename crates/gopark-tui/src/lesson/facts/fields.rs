@@ -33,7 +33,7 @@ macro_rules! numbers {
         }
     )*};
 }
-numbers!(u8 u32 u64 i64 bool);
+numbers!(u8 u16 u32 u64 i64 bool);
 
 macro_rules! ids {
     ($($ty:ident)*) => {$(
@@ -146,7 +146,7 @@ pub(super) fn of_event(event: &Event, out: &mut Vec<Fact>) {
             TimerFire { timer owner late } TimerStop { timer was_set }
             TimerReset { timer p when } TimersMove { from to count } ChanMake { chan cap }
             ChanSend { chan len how to } ChanRecv { chan len how from }
-            ChanClose { chan receivers senders } SelectStart { cases order default }
+            ChanClose { chan receivers senders } SelectStart { cases sends order default }
             SelectPick { case waited } ObjName { obj name } LockGet { lock mode how waiters }
             LockQueue { lock mode front waited } LockPut { lock mode woke handed }
             LockStarving { lock on waited } LockSpin { lock round }
@@ -188,8 +188,8 @@ pub(super) fn of_rule(rule: &Rule, out: &mut Vec<Fact>) {
             SendToWaiter { to } SendBuffered { len cap } SendBlocks { len cap }
             RecvFromSender { from } RecvRefill { from } RecvBuffered { len } RecvBlocks { }
             ClosedGivesZero { } NilBlocks { } SelectUniform { ready } SelectDefault { }
-            SelectWonBy { case } LockFree { } LockBarging { waiters } LockAgainFront { waited }
-            LockQueueBack { waiters } LockStarves { waited } LockHandOver { to }
+            SelectWonBy { case } SelectBlocks { } LockFree { } LockBarging { waiters }
+            LockAgainFront { waited } LockQueueBack { waiters } LockStarves { waited } LockHandOver { to }
             LockCalm { waited last } UnlockWakesFirst { waiters } WaitGroupZero { waiters }
             WaitGroupAbove { counter } WriterPending { } LastReaderWakesWriter { }
             WriterLetsReadersIn { readers } SignalOldest { } BroadcastAll { waiters }
