@@ -28,7 +28,7 @@ pub use findings::{Finding, FindingKind};
 pub use history::{History, Limits};
 pub use things::{
     Cell, Channel, Cond, Counts, Goroutine, Lock, MStatus, Machine, Once, PStatus, Place, Pool,
-    Processor, Semaphore, Timer, WaitGroup,
+    Processor, Select, SelectCase, Semaphore, Timer, WaitGroup,
 };
 pub use validate::{Validator, validate};
 pub use world::{Violation, World};

@@ -128,6 +128,8 @@ pub struct Goroutine {
     pub wait: Option<WaitReason>,
     /// What it waits for.
     pub on: Option<Obj>,
+    /// The select it is in.
+    pub select: Option<Box<Select>>,
     /// Since when it is in this status.
     pub since: Nanos,
     /// How many times it was started.
@@ -138,6 +140,37 @@ pub struct Goroutine {
     pub held_by: Option<MId>,
     /// It computes, for this long.
     pub working: Option<Nanos>,
+}
+
+/// A select, from its start until it takes a case.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Select {
+    /// Its cases, as they are written; of one that was joined while it waited, those it waits on.
+    pub cases: Vec<SelectCase>,
+    /// The order they are tried in; empty if it was joined while it waited.
+    pub order: Vec<u16>,
+    /// Whether there is a default.
+    pub default: bool,
+    /// Who lets it go on: which channel, and whether it sends there.
+    pub won: Option<(ChanId, bool)>,
+}
+
+/// One case of a select.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SelectCase {
+    /// Its channel; none is nil.
+    pub chan: Option<ChanId>,
+    /// Whether it sends.
+    pub sends: bool,
+    /// Whether it could go on when the select started.
+    pub ready: bool,
+}
+
+impl Select {
+    /// Whether its start was seen, so that cases have their numbers.
+    pub(crate) fn is_told(&self) -> bool {
+        !self.order.is_empty() || self.cases.iter().all(|case| case.chan.is_none())
+    }
 }
 
 /// One channel.
@@ -311,7 +344,10 @@ fn queue(queue: &VecDeque<GId>) -> usize {
 
 impl Heap for Goroutine {
     fn heap(&self) -> usize {
-        text(&self.name)
+        let select = self.select.as_ref().map_or(0, |select| {
+            size_of::<Select>() + size_of_val(&*select.cases) + size_of_val(&*select.order)
+        });
+        text(&self.name) + select
     }
 }
 

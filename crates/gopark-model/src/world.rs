@@ -527,6 +527,7 @@ impl World {
                     remove(&mut sem.waiters, g);
                 }
             }
+            None => self.leave_select(g),
             _ => {}
         }
     }
@@ -666,6 +667,7 @@ impl World {
                     place: Place::Waiting,
                     wait: None,
                     on: None,
+                    select: None,
                     since: self.time,
                     starts: 0,
                     tied: None,

@@ -1,8 +1,8 @@
 //! A goroutine: its status word, its stack, and what it waits for.
 //!
 //! Gs are allocated one by one, reused through free lists, and freed when their run ends; a [`Gp`]
-//! is valid until then. Every field but the word belongs to the owner that [`crate::proto::gword`]
-//! names, so plain cells do.
+//! is valid until then. Every field but the two words belongs to the owner that
+//! [`crate::proto::gword`] names, so plain cells do.
 
 use std::cell::{Cell, UnsafeCell};
 use std::fmt;
@@ -17,6 +17,7 @@ use gopark_trace::words::{ExitKind, WaitReason};
 use crate::kernel::Request;
 use crate::m::M;
 use crate::proto::gword::GWord;
+use crate::proto::select_word::SelectWord;
 
 /// What a goroutine runs: boxed by the caller of `go`, before the runtime is entered.
 pub(crate) type Entry = Box<dyn FnOnce() + Send>;
@@ -44,6 +45,8 @@ pub(crate) struct G {
     pub(crate) fiber: UnsafeCell<Option<SendFiber<(), Request>>>,
     /// The way out of its coroutine, valid while `fiber` is there.
     pub(crate) suspender: Cell<*const Suspender<(), Request>>,
+    /// Which of several wakers has it while it waits in a select.
+    pub(crate) select: SelectWord,
     /// Why it is parked.
     pub(crate) wait: Cell<Option<WaitReason>>,
     /// What it waits for.
@@ -79,6 +82,7 @@ impl G {
             stack_size: Cell::new(0),
             fiber: UnsafeCell::new(None),
             suspender: Cell::new(std::ptr::null()),
+            select: SelectWord::new(),
             wait: Cell::new(None),
             wait_on: Cell::new(None),
             since: Cell::new(Nanos(0)),

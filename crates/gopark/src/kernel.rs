@@ -77,8 +77,21 @@ pub(crate) enum Commit {
     Nothing,
     /// The lock of the list the goroutine is on.
     Unlock(*const RawLock),
+    /// The locks of all lists the goroutine is on. It lies on the goroutine's stack and is valid
+    /// until the last of them is released.
+    UnlockAll(*const Held),
     /// A timer at this time.
     Sleep(Nanos),
+}
+
+/// What is held when a goroutine parks in several places at once, or in one whose order in a live
+/// trace depends on others.
+#[derive(Debug)]
+pub(crate) struct Held {
+    /// The locks, each once.
+    pub(crate) locks: *const [*const RawLock],
+    /// The numbers their structures have given to the wait.
+    pub(crate) stamps: *const [Stamp],
 }
 
 /// A goroutine to be made.
@@ -172,6 +185,8 @@ pub(crate) trait Kernel: Send + Sync {
     fn now(&self) -> Nanos;
     /// Burns time: virtual in the lab, real in live.
     fn work(&self, time: Nanos, site: Option<SiteId>);
+    /// A random number: from the seed in the lab.
+    fn random(&self) -> u32;
     /// The next number of a kind.
     fn next_id(&self, kind: IdKind) -> u32;
     /// Makes a thing known, for snapshots; when it gets its number.

@@ -49,23 +49,31 @@ mod go;
 mod ids;
 pub mod racy;
 mod run;
+mod select;
 pub mod sink;
 pub mod sync;
 mod syscall;
 mod time;
 
-pub use chan::{IntoIter, Iter, Receiver, Sender, chan};
+pub use chan::{IntoIter, Iter, Receiver, Sender, WouldBlock, chan};
 pub use go::{
     JoinHandle, Panicked, current_id, go, go_named, go_with_stack, gomaxprocs, log, num_goroutine,
     park_forever, set_name, work, yield_now,
 };
 pub use gopark_trace as trace;
 pub use run::{Failure, Lab, Live, lab, live};
+pub use select::{Select, Selected};
 pub use syscall::{
     dump, lock_os_thread, set_gomaxprocs, syscall, syscall_blocking, syscall_blocking_for,
     syscall_for, unlock_os_thread,
 };
 pub use time::{since_start, sleep};
+
+/// What `select!` is made of.
+#[doc(hidden)]
+pub mod __select {
+    pub use crate::select::{AnyCase, RecvCase, SendCase, block, recv, select_among, send};
+}
 
 /// The README's programs are compiled and run with the documentation's.
 #[cfg(doctest)]

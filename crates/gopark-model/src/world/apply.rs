@@ -8,6 +8,7 @@
 //! - [`outside`]: system calls, the poller, timers.
 //! - [`sync`]: channels, locks, WaitGroups.
 //! - [`rest`]: condition variables, Onces, semaphores, pools, watched variables.
+//! - [`select`]: who waits on several channels at once.
 
 mod goroutines;
 
@@ -20,6 +21,7 @@ mod outside;
 mod sync;
 
 mod rest;
+mod select;
 
 use std::sync::Arc;
 
@@ -137,6 +139,9 @@ impl World {
             | Event::PoolPut { .. }
             | Event::CellRead { .. }
             | Event::CellWrite { .. } => self.rest_event(record, check),
+            Event::SelectStart { .. } | Event::SelectPick { .. } => {
+                self.select_event(record, check);
+            }
             // The others say what was looked at or said; the state stays as it is.
             _ => {}
         }

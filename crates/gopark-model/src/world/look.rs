@@ -86,6 +86,7 @@ impl World {
             place: if waits { Place::Waiting } else { Place::Gone },
             wait: g.wait.filter(|_| waits),
             on: g.on.filter(|_| waits),
+            select: None,
             since: g.since,
             starts: 1,
             tied: g.locked_to,
@@ -196,6 +197,7 @@ impl World {
                 },
             );
         }
+        self.load_selects();
         for l in &state.locks {
             self.locks.insert(
                 l.lock.0.into(),

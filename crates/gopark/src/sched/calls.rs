@@ -209,6 +209,10 @@ impl<Pl: Platform> Kernel for Sched<Pl> {
         emit!(self, m, site, [stamp_g(g)], Event::WorkEnd { g: g.gid() }, None);
     }
 
+    fn random(&self) -> u32 {
+        self.pl.random(self.m())
+    }
+
     fn next_id(&self, kind: IdKind) -> u32 {
         self.obj_ids[kind as usize].fetch_add(1, Ordering::Relaxed)
     }

@@ -111,10 +111,10 @@ impl<Pl: Platform> Sched<Pl> {
             base.push((Structure::Slot(p.id), u64::from(p.slot.changes())));
             base.push((Structure::Ring(p.id), u64::from(p.ring.taken())));
         }
-        base.extend(
-            self.alive_gs(&locked)
-                .map(|g| (Structure::G(g.gid()), u64::from(g.events.load(Ordering::Relaxed)))),
-        );
+        for g in self.alive_gs(&locked) {
+            base.push((Structure::G(g.gid()), u64::from(g.events.load(Ordering::Relaxed))));
+            base.push((Structure::Obj(Obj::Go(g.gid())), u64::from(g.select.wins())));
+        }
         base
     }
 }

@@ -15,6 +15,7 @@ use super::wake::stamp_room;
 use super::{Ended, Sched, emit};
 use crate::g::Gp;
 use crate::kernel::{Commit, Park, Request, stamp, stamp_g};
+use crate::lock::RawLock;
 use crate::m::M;
 use crate::p::{P, STACKS_PER_P};
 use crate::platform::Platform;
@@ -168,6 +169,11 @@ impl<Pl: Platform> Sched<Pl> {
         if m.recording.get() {
             let mut stamps = vec![stamp_g(g)];
             stamps.extend(park.on.zip(park.on_number).map(|(on, n)| stamp(Structure::Obj(on), n)));
+            if let Commit::UnlockAll(held) = park.commit {
+                // SAFETY: it lies on the goroutine's stack, and the goroutine goes on only when the
+                // locks are released.
+                stamps.extend_from_slice(unsafe { &*(*held).stamps });
+            }
             let event = Event::GoPark { g: g.gid(), why: park.why, on: park.on };
             self.record(m, park.site, &stamps, &mut std::iter::once((event, Some(park.rule))));
         }
@@ -179,6 +185,15 @@ impl<Pl: Platform> Sched<Pl> {
             // SAFETY: the goroutine locked it and did not release it: it left that to us. From
             // here on the goroutine may be woken and run elsewhere.
             Commit::Unlock(lock) => unsafe { (*lock).unlock() },
+            // SAFETY: as above. Whoever wakes it after the first lock is released lets it run, but
+            // it takes all of them before it leaves the frames these lie in.
+            Commit::UnlockAll(held) => unsafe {
+                let locks = (*held).locks;
+                for i in 0..locks.len() {
+                    let lock = *locks.cast::<*const RawLock>().add(i);
+                    (*lock).unlock();
+                }
+            },
             Commit::Sleep(when) => self.arm_sleep(m, p, g, when),
         }
     }

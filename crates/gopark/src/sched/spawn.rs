@@ -35,6 +35,7 @@ impl<Pl: Platform> Sched<Pl> {
         let id = self.next_goid(p);
         g.id.set(id.0);
         g.events.store(0, Ordering::Relaxed);
+        g.select.reset();
         g.parent.set(parent);
         g.site.set(site);
         g.entry.set(Some(spawn.entry));

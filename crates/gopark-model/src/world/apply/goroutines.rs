@@ -175,6 +175,9 @@ impl World {
             x.wait = Some(why);
             x.on = on;
         }
+        if why == WaitReason::Select {
+            self.select_parks(g, check);
+        }
         let front = self.front.remove(&g);
         self.parks_with_ticket(g, on, check);
         let queue: Option<&mut VecDeque<GId>> = match on {

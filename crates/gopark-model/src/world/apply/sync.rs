@@ -15,8 +15,8 @@ impl World {
     pub(super) fn sync_event(&mut self, record: &Record, check: &mut Check) {
         match &record.event {
             Event::ChanMake { chan, cap } => self.chan_entry(*chan).cap = *cap,
-            Event::ChanSend { chan, len, to, .. } => {
-                let chan = self.chan_entry(*chan);
+            Event::ChanSend { chan: id, len, to, .. } => {
+                let chan = self.chan_entry(*id);
                 check.expect(*len <= chan.cap, "R82", || {
                     format!("{} holds {len} of {}", chan.id, chan.cap)
                 });
@@ -27,10 +27,11 @@ impl World {
                         format!("{to} is served, {first:?} came first")
                     });
                     remove(&mut chan.recvq, *to);
+                    self.win(*to, *id, false);
                 }
             }
-            Event::ChanRecv { chan, len, from, .. } => {
-                let chan = self.chan_entry(*chan);
+            Event::ChanRecv { chan: id, len, from, .. } => {
+                let chan = self.chan_entry(*id);
                 check.expect(*len <= chan.cap, "R83", || {
                     format!("{} holds {len} of {}", chan.id, chan.cap)
                 });
@@ -41,16 +42,20 @@ impl World {
                         format!("{from} is served, {first:?} came first")
                     });
                     remove(&mut chan.sendq, *from);
+                    self.win(*from, *id, true);
                 }
             }
-            Event::ChanClose { chan, receivers, senders } => {
-                let chan = self.chan_entry(*chan);
-                check.expect(!chan.closed, "R89", || format!("{} is closed twice", chan.id));
-                let all = chan.recvq.iter().eq(receivers) && chan.sendq.iter().eq(senders);
-                check.expect(all, "R85", || format!("{} lets go others than wait", chan.id));
+            Event::ChanClose { chan: id, receivers, senders } => {
+                let (first, then) = self.let_go_by_close(*id);
+                let all = first == *receivers && then == *senders;
+                check.expect(all, "R85", || format!("{id} lets go others than wait"));
+                let chan = self.chan_entry(*id);
+                check.expect(!chan.closed, "R89", || format!("{id} is closed twice"));
                 chan.closed = true;
                 chan.recvq.clear();
                 chan.sendq.clear();
+                receivers.iter().for_each(|&g| self.win(g, *id, false));
+                senders.iter().for_each(|&g| self.win(g, *id, true));
             }
             Event::LockGet { lock, mode, how, .. } => {
                 let g = record.actor.g;
