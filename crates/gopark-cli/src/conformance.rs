@@ -4,6 +4,7 @@
 //! GC and a clock that moves only when everybody sleeps. The lab with one P and steps that cost
 //! nothing must give the same order, event for event.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::fs::File;
 use std::io::{BufReader, Read};
@@ -14,6 +15,7 @@ use std::time::Duration;
 use flate2::read::GzDecoder;
 use gopark::sync::{GoMutex, WaitGroup};
 use gopark::trace::EndKind;
+use gopark::{Select, Selected};
 use parking_lot::Mutex;
 use serde::Deserialize;
 use serde_json::Value;
@@ -22,6 +24,9 @@ use serde_json::Value;
 const START: u16 = 65_535;
 /// In an order: the body ended.
 const END: u16 = 65_534;
+/// In an order: a select took the case whose number is added, or its default, which comes after the
+/// last case.
+const CASE: u16 = 0x8000;
 
 /// One program and its order in Go.
 #[derive(Debug, Deserialize)]
@@ -37,7 +42,7 @@ pub(crate) struct Program {
 }
 
 /// What an operation does.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 enum Op {
     Go(usize),
     Yield,
@@ -50,6 +55,8 @@ enum Op {
     WgAdd(usize, i64),
     WgDone(usize),
     WgWait(usize),
+    /// Its cases (whether it sends, on which channel), and whether there is a default.
+    Select(Vec<(bool, usize)>, bool),
 }
 
 /// How a program fared.
@@ -112,6 +119,7 @@ impl Program {
             chan_caps: self.chans.clone(),
             mutexes: (0..self.mutexes).map(|_| GoMutex::new()).collect(),
             waitgroups: (0..self.waitgroups).map(|_| WaitGroup::new()).collect(),
+            choices: self.choices(),
             log: Arc::clone(&log),
         };
         let run = gopark::lab(1)
@@ -136,6 +144,15 @@ impl Program {
         } else {
             Verdict::Differs(format!("at the end Go has {expected:?} waiting, gopark {waits:?}"))
         }
+    }
+
+    /// What each body's selects took in Go, in order.
+    fn choices(&self) -> Vec<Mutex<VecDeque<u16>>> {
+        let taken = |body: usize| {
+            let steps = self.order.iter().filter(|step| usize::from(step.0) == body);
+            steps.filter_map(|&(_, code)| case_of(code)).collect()
+        };
+        (0..self.bodies.len()).map(|body| Mutex::new(taken(body))).collect()
     }
 
     fn ops(&self) -> Result<Vec<Vec<Op>>, String> {
@@ -166,8 +183,27 @@ impl Program {
             "wgadd" => Op::WgAdd(index(1, self.waitgroups)?, number(2)?),
             "wgdone" => Op::WgDone(index(1, self.waitgroups)?),
             "wgwait" => Op::WgWait(index(1, self.waitgroups)?),
+            "select" => {
+                let cases = op.get(1).and_then(Value::as_array);
+                let cases = cases.ok_or("`select` lacks its cases")?.iter();
+                let cases: Result<_, String> = cases.map(|case| self.case(case)).collect();
+                Op::Select(cases?, number(2)? != 0)
+            }
             other => return Err(format!("`{other}` is not there yet")),
         })
+    }
+}
+
+impl Program {
+    /// A case of a select: whether it sends, and on which channel.
+    fn case(&self, case: &Value) -> Result<(bool, usize), String> {
+        let chan = case.get(1).and_then(Value::as_u64).and_then(|c| usize::try_from(c).ok());
+        match (case.get(0).and_then(Value::as_str), chan) {
+            (Some(way @ ("recv" | "send")), Some(chan)) if chan < self.chans.len() => {
+                Ok((way == "send", chan))
+            }
+            _ => Err(format!("`{case}` is no case of a select")),
+        }
     }
 }
 
@@ -177,6 +213,7 @@ struct Things {
     chan_caps: Vec<usize>,
     mutexes: Vec<GoMutex>,
     waitgroups: Vec<WaitGroup>,
+    choices: Vec<Mutex<VecDeque<u16>>>,
     log: Arc<Mutex<Vec<(u16, u16)>>>,
 }
 
@@ -192,8 +229,8 @@ fn run_body(shared: &Arc<(Things, Vec<Chan>)>, body: usize) {
     let (things, chans) = &**shared;
     let log = |code: u16| things.log.lock().push((body as u16, code));
     log(START);
-    for (n, &op) in things.bodies[body].iter().enumerate() {
-        match op {
+    for (n, op) in things.bodies[body].iter().enumerate() {
+        match *op {
             Op::Go(b) => {
                 let shared = Arc::clone(shared);
                 drop(gopark::go(move || run_body(&shared, b)));
@@ -208,10 +245,39 @@ fn run_body(shared: &Arc<(Things, Vec<Chan>)>, body: usize) {
             Op::WgAdd(w, n) => things.waitgroups[w].add(n),
             Op::WgDone(w) => things.waitgroups[w].done(),
             Op::WgWait(w) => things.waitgroups[w].wait(),
+            Op::Select(ref cases, default) => {
+                let choice = things.choices[body].lock().pop_front();
+                log(CASE | take_case(chans, cases, default, choice));
+            }
         }
         log(n as u16);
     }
     log(END);
+}
+
+/// Selects, and takes the case that Go took by chance if that is a legal choice: it is tried first.
+/// Which case was taken.
+fn take_case(chans: &[Chan], cases: &[(bool, usize)], default: bool, choice: Option<u16>) -> u16 {
+    let mut select = Select::new();
+    for &(sends, chan) in cases {
+        let (tx, rx) = &chans[chan];
+        select = if sends { select.send(tx, 0) } else { select.recv(rx) };
+    }
+    if default {
+        select = select.or_default();
+    }
+    if let Some(choice) = choice {
+        select = select.prefer(choice.into());
+    }
+    match select.select() {
+        Selected::Recv(case, _) | Selected::Sent(case) => case as u16,
+        Selected::Default => cases.len() as u16,
+    }
+}
+
+/// The case that a step of an order took, if it is one of a select.
+fn case_of(code: u16) -> Option<u16> {
+    (code & CASE != 0 && code < END).then_some(code & !CASE)
 }
 
 /// The wait reasons in a report in Go's form, sorted.
@@ -250,7 +316,9 @@ fn step_name((body, code): (u16, u16)) -> String {
     match code {
         START => format!("{body}:start"),
         END => format!("{body}:end"),
-        case if case & 0x8000 != 0 => format!("{body}:case{}", case & 0x7fff),
-        op => format!("{body}:{op}"),
+        _ => match case_of(code) {
+            Some(case) => format!("{body}:case{case}"),
+            None => format!("{body}:{code}"),
+        },
     }
 }

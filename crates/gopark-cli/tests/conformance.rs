@@ -12,8 +12,9 @@ use flate2::write::GzEncoder;
 use serde_json::Value;
 
 /// What gopark can do so far. A program that uses only these must run in Go's order.
-const KNOWN: [&str; 11] = [
+const KNOWN: [&str; 12] = [
     "go", "yield", "sleep", "send", "recv", "close", "lock", "unlock", "wgadd", "wgdone", "wgwait",
+    "select",
 ];
 
 fn golden() -> PathBuf {
@@ -69,11 +70,11 @@ fn every_program_that_gopark_can_run_is_in_gos_order() {
     let programs = programs();
     assert_eq!(programs.len(), 229);
     let expected: BTreeSet<String> = programs.iter().filter(|p| is_known(p)).map(name).collect();
-    assert_eq!(expected.len(), 27);
+    assert_eq!(expected.len(), 31);
 
     let (lines, code) = conformance(&golden());
     let (last, others) = lines.split_last().expect("it prints something");
-    assert_eq!(last, "27 of 229 programs in Go's order");
+    assert_eq!(last, "31 of 229 programs in Go's order");
     assert_eq!(code, Some(1), "not all of them match");
 
     // Each of the others has a line that says why; none of those that must match has one.
@@ -91,7 +92,7 @@ fn a_file_of_what_gopark_can_run_matches_as_a_whole() {
     let folder = tempfile::tempdir().expect("a folder");
     for zipped in [true, false] {
         let (lines, code) = conformance(&write(folder.path(), &known, zipped));
-        assert_eq!(lines, ["27 of 27 programs in Go's order"]);
+        assert_eq!(lines, ["31 of 31 programs in Go's order"]);
         assert_eq!(code, Some(0));
     }
 }
@@ -105,9 +106,24 @@ fn another_order_is_found_and_told() {
     order.swap(at, at + 1);
     let folder = tempfile::tempdir().expect("a folder");
     let (lines, code) = conformance(&write(folder.path(), &known, true));
-    assert_eq!(lines.last().map(String::as_str), Some("26 of 27 programs in Go's order"));
+    assert_eq!(lines.last().map(String::as_str), Some("30 of 31 programs in Go's order"));
     assert_eq!(code, Some(1));
     assert_eq!(lines[0].split(" of ").next(), Some(&*format!("yield_6: differs: step {at}")));
+}
+
+#[test]
+fn a_choice_of_a_select_that_is_not_legal_is_told() {
+    let mut known: Vec<Value> = programs().into_iter().filter(is_known).collect();
+    let program = known.iter_mut().find(|p| p["name"] == "select_default").expect("it is there");
+    let order = program["order"].as_array_mut().expect("an order");
+    // Go took the default; the first case was not ready.
+    let taken = order.iter_mut().find(|step| step[1] == 0x8002).expect("a default was taken");
+    taken[1] = serde_json::json!(0x8000);
+    let folder = tempfile::tempdir().expect("a folder");
+    let (lines, code) = conformance(&write(folder.path(), &known, true));
+    assert!(lines[0].starts_with("select_default: differs: step"), "{lines:?}");
+    assert!(lines[1].contains("0:case0") && lines[2].contains("0:case2"), "{lines:?}");
+    assert_eq!(code, Some(1));
 }
 
 #[test]
