@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use drives::both_drives;
 use gopark::sync::WaitGroup;
 use gopark::trace::words::EndKind;
-use gopark::{Panicked, Sender, chan, go, lab, log, yield_now};
+use gopark::{Panicked, Receiver, Sender, WouldBlock, chan, go, lab, log, yield_now};
 
 fn said(joined: Result<(), Panicked>) -> String {
     joined.expect_err("it panicked").message().to_owned()
@@ -251,6 +251,87 @@ fn with_one_p_close_lets_the_first_receiver_run_first_and_the_others_last_first(
 #[test]
 fn with_one_p_close_lets_waiting_senders_go_in_the_same_order() {
     assert_eq!(order_after_close(5, |tx, _| tx.send(())), [1, 5, 4, 3, 2]);
+}
+
+// ---- nil ----
+
+#[test]
+fn nil_channels_hold_nothing_and_a_default_handle_is_nil() {
+    let (tx, rx) = (Sender::<u32>::nil(), Receiver::<u32>::nil());
+    assert!(tx.is_nil() && rx.is_nil());
+    assert!(Sender::<u32>::default().is_nil() && Receiver::<u32>::default().is_nil());
+    assert_eq!((tx.len(), tx.cap(), rx.len(), rx.cap()), (0, 0, 0, 0));
+    assert!(tx.is_empty() && rx.is_empty() && tx.clone().is_nil() && rx.clone().is_nil());
+    assert_eq!(format!("{tx:?} {rx:?}"), "Sender(nil) Receiver(nil)");
+    let (tx, rx) = chan::<u32>(0);
+    assert!(!tx.is_nil() && !rx.is_nil());
+}
+
+#[test]
+fn r88_sending_and_receiving_on_nil_blocks_for_ever() {
+    let ends = |got: Result<(), gopark::Failure>, why: &str| {
+        let failure = got.expect_err("nobody can wake it");
+        assert_eq!(failure.kind, EndKind::Deadlock, "{failure}");
+        assert!(failure.text.contains(&format!("\ngoroutine 1 [{why}]:\n")), "{failure}");
+    };
+    both_drives(|| Sender::nil().send(1), |got| ends(got, "chan send (nil chan)"));
+    both_drives(
+        || drop(Receiver::<String>::nil().recv()),
+        |got| ends(got, "chan receive (nil chan)"),
+    );
+    both_drives(
+        || Receiver::<u32>::nil().iter().for_each(drop),
+        |got| ends(got, "chan receive (nil chan)"),
+    );
+}
+
+#[test]
+fn r88_with_a_default_nil_never_goes_on() {
+    both_drives(
+        || (Sender::nil().try_send(1), Receiver::<u32>::nil().try_recv()),
+        |got| assert_eq!(got, Ok((Err(1), Err(WouldBlock)))),
+    );
+}
+
+#[test]
+fn closing_a_nil_channel_panics() {
+    both_drives(
+        || said(go(|| Sender::<u32>::nil().close()).join()),
+        |got| assert_eq!(got.as_deref(), Ok("close of nil channel")),
+    );
+}
+
+// ---- from outside ----
+
+#[test]
+fn another_thread_may_ask_how_full_a_channel_is() {
+    for seed in 0..4 {
+        lab(seed).procs(2).unwatched().run(|| {
+            let (tx, rx) = chan(3);
+            let (over, outside) = (Arc::new(AtomicU32::new(0)), tx.clone());
+            let asks = {
+                let over = Arc::clone(&over);
+                std::thread::spawn(move || {
+                    let mut most = 0;
+                    while over.load(Relaxed) == 0 || most == 0 {
+                        most = most.max(outside.len());
+                    }
+                    most
+                })
+            };
+            drop(go(move || {
+                (0..5000).for_each(|n: u32| tx.send(n));
+                // Something stays to be seen.
+                tx.send(0);
+            }));
+            assert_eq!(rx.iter().take(5000).count(), 5000);
+            while rx.is_empty() {
+                yield_now();
+            }
+            over.store(1, Relaxed);
+            assert!((1..=3).contains(&asks.join().expect("it only asks")));
+        });
+    }
 }
 
 // ---- who is served first ----

@@ -16,5 +16,7 @@ mod lock;
 mod note;
 #[path = "loom/park.rs"]
 mod park;
+#[path = "loom/select.rs"]
+mod select;
 #[path = "loom/submit.rs"]
 mod submit;

@@ -17,6 +17,8 @@ mod channels;
 mod picking;
 #[path = "rules/sharing.rs"]
 mod sharing;
+#[path = "rules/selecting.rs"]
+mod selecting;
 #[path = "rules/spawning.rs"]
 mod spawning;
 #[path = "rules/stealing.rs"]

@@ -7,5 +7,7 @@ pub(crate) mod futex_lock;
 pub(crate) mod gword;
 #[path = "../../src/proto/note.rs"]
 pub(crate) mod note;
+#[path = "../../src/proto/select_word.rs"]
+pub(crate) mod select_word;
 #[path = "../../src/proto/spinning.rs"]
 pub(crate) mod spinning;
