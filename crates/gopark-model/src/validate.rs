@@ -17,6 +17,7 @@
 //! | stealing | R28, R29 (half), R30 (try 4), R31 (who), R33 | R27, R29 (of what), R30 (ring, timers), R31 (pause) |
 //! | waking | R18 (with a P), R34 (global), R35 (not while it looks), R39 (not while it looks), R43 | R18–R21, R34 (note), R35 (second look), R39 (the next) |
 //! | sync | R90 (one owner), R93 (rounds), R94, R95, R97, R99 | R93 (the rest), R94 (last reader) |
+//! | channels | R82–R86, R87 (which), R88, R89 (closed once) | R87 (how many are ready) |
 //! | work | | R41 (in live what persists) |
 //!
 //! In reading order: `picking`, `stealing`, `waking`, `syncing`, `work`.

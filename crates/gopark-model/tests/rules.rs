@@ -12,6 +12,9 @@ mod queues;
 #[path = "rules/picking.rs"]
 mod picking;
 
+#[path = "rules/selecting.rs"]
+mod selecting;
+
 #[path = "rules/waking.rs"]
 mod waking;
 

@@ -20,7 +20,7 @@ use child::{end_of, stderr};
 use gopark::sink::Memory;
 use gopark::sync::{Mutex, WaitGroup};
 use gopark::trace::Event;
-use gopark::{Receiver, Sender, chan, go, lab, log, sleep, work, yield_now};
+use gopark::{Receiver, Sender, chan, go, lab, log, select, sleep, work, yield_now};
 use live::live;
 
 /// The system's allocator, with a count of the calls of each thread.
@@ -216,6 +216,40 @@ fn a_buffered_channel_that_fills_and_empties_allocates_nothing() {
         };
         allocates_nothing(1, &["GoPark", "ChanSend", "ChanRecv"], set_up);
         allocates_nothing(2, &["GoPark", "ChanSend", "ChanRecv"], set_up);
+    });
+}
+
+#[test]
+fn a_select_allocates_nothing() {
+    alone("a_select_allocates_nothing", || {
+        let set_up = || {
+            let ((ping, pings), (pong, pongs)) = (chan(0), chan(0));
+            let ((_never, nothing), (room, _full)) = (chan::<()>(0), chan::<u32>(1));
+            let (stop, quiet) = (nothing.clone(), nothing);
+            drop(go(move || {
+                loop {
+                    select! {
+                        n = recv(pings) => pong.send(n.unwrap_or(0) + 1),
+                        recv(stop) => break,
+                    }
+                }
+            }));
+            move || {
+                for n in 0..20_u32 {
+                    select! {
+                        send(ping, n) => {}
+                        recv(quiet) => {}
+                    }
+                    select! {
+                        got = recv(pongs) => assert_eq!(got, Some(n + 1)),
+                        recv(quiet) => {}
+                    }
+                    let _ = room.try_send(n);
+                }
+            }
+        };
+        allocates_nothing(1, &["SelectStart", "SelectPick", "GoPark"], set_up);
+        allocates_nothing(4, &["SelectStart", "SelectPick", "MPark", "MWake"], set_up);
     });
 }
 
