@@ -148,7 +148,7 @@ pub struct Select {
     /// Its cases, as they are written; of one that was joined while it waited, those it waits on.
     pub cases: Vec<SelectCase>,
     /// The order they are tried in; empty if it was joined while it waited.
-    pub order: Vec<u16>,
+    pub order: Vec<u32>,
     /// Whether there is a default.
     pub default: bool,
     /// Who lets it go on: which channel, and whether it sends there.

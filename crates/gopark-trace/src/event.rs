@@ -247,10 +247,10 @@ table! {
     123 ChanClose { chan: ChanId, receivers: Vec<GId>, senders: Vec<GId> }
         from "chan.go closechan" => "{chan} is closed; receivers let go: {receivers}";
     /// A select starts, with all its channels locked: its cases, which of them send (the others receive), and the random order they are tried in. Channel 0 is nil, and its case in no order.
-    124 SelectStart { cases: Vec<ChanId>, sends: Vec<u16>, order: Vec<u16>, default: bool }
+    124 SelectStart { cases: Vec<ChanId>, sends: Vec<u32>, order: Vec<u32>, default: bool }
         from "select.go selectgo" => "select over {cases}, of which {sends} send, tried in order {order}";
     /// A select took a case; a case number past the last is the default.
-    125 SelectPick { case: u16, waited: bool }
+    125 SelectPick { case: u32, waited: bool }
         from "select.go selectgo" => "select takes case {case}";
 
     // ---- locks and the rest of sync ----

@@ -260,13 +260,13 @@ table! {
     118 NilBlocks { }
         from "chan.go chanrecv" => "a nil channel blocks for ever";
     /// Of several ready cases a select takes one by chance, each with the same odds.
-    119 SelectUniform { ready: u16 }
+    119 SelectUniform { ready: u32 }
         from "select.go selectgo" => "{ready} cases are ready: one is taken by chance";
     /// Nothing is ready and there is a default.
     120 SelectDefault { }
         from "select.go selectgo" => "no case is ready: the default is taken";
     /// A blocked select is won by the first case that can go; the others vanish.
-    121 SelectWonBy { case: u16 }
+    121 SelectWonBy { case: u32 }
         from "select.go selectgo" => "case {case} came first; the other cases vanish";
     /// Nothing is ready and there is no default: the goroutine waits on all channels at once.
     122 SelectBlocks { }

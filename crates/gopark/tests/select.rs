@@ -297,7 +297,9 @@ fn deadlocks(why: WaitReason, program: impl FnOnce() + Clone + Send + 'static) {
 #[test]
 fn a_select_without_cases_waits_for_ever() {
     deadlocks(WaitReason::SelectNoCases, || select! {});
-    deadlocks(WaitReason::SelectNoCases, || drop(Select::<u32>::new().select()));
+    deadlocks(WaitReason::SelectNoCases, || {
+        Select::<u32>::new().select();
+    });
 }
 
 #[test]
@@ -330,7 +332,7 @@ fn a_select_of_one_case_is_that_operation() {
 fn a_select_made_at_run_time_is_one_whatever_its_cases() {
     deadlocks(WaitReason::Select, || {
         let (_tx, rx) = chan::<u32>(0);
-        drop(Select::new().recv(&rx).select());
+        Select::new().recv(&rx).select();
     });
 }
 

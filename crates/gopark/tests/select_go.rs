@@ -539,7 +539,7 @@ fn close_lets_every_select_go_that_waits_there() {
                     let (rx, other) = (rx.clone(), other.clone());
                     go(move || {
                         if i % 2 == 0 {
-                            return rx.recv() == None;
+                            return rx.recv().is_none();
                         }
                         select! {
                             got = recv(other) => got.is_some(),

@@ -17,12 +17,12 @@ fn two_channels() -> Script {
     s
 }
 
-fn start(s: &mut Script, cases: &[ChanId], sends: &[u16], order: &[u16], default: bool) {
+fn start(s: &mut Script, cases: &[ChanId], sends: &[u32], order: &[u32], default: bool) {
     let (cases, sends, order) = (cases.to_vec(), sends.to_vec(), order.to_vec());
     s.event(Event::SelectStart { cases, sends, order, default });
 }
 
-fn pick(s: &mut Script, case: u16, waited: bool) {
+fn pick(s: &mut Script, case: u32, waited: bool) {
     s.event(Event::SelectPick { case, waited });
 }
 
@@ -203,7 +203,7 @@ fn r87_a_select_parks_only_if_no_case_is_ready_and_there_is_no_default() {
 
 #[test]
 fn r88_a_select_tries_each_case_that_is_not_nil_once() {
-    let orders: [&[u16]; 5] = [&[0, 2], &[0], &[0, 1, 2], &[0, 2, 2], &[0, 3]];
+    let orders: [&[u32]; 5] = [&[0, 2], &[0], &[0, 1, 2], &[0, 2, 2], &[0, 3]];
     for (i, order) in orders.into_iter().enumerate() {
         let mut s = two_channels();
         start(&mut s, &[A, ChanId(0), B], &[1], order, true);

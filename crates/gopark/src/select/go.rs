@@ -27,7 +27,7 @@ use crate::lock::RawLock;
 /// Room for what a select works out; each as long as there are cases.
 pub(super) struct Scratch<'s> {
     /// The order cases are tried in.
-    pub(super) poll: &'s mut [u16],
+    pub(super) poll: &'s mut [u32],
     /// The locks in the order they are taken.
     pub(super) locks: &'s mut [*const RawLock],
 }
@@ -69,7 +69,7 @@ pub fn block() -> ! {
 struct Sel<'a> {
     cases: &'a [AnyCase<'a>],
     /// The cases that are not nil, in the order they are tried.
-    poll: &'a [u16],
+    poll: &'a [u32],
     locks: &'a [*const RawLock],
     default: bool,
 }
@@ -102,40 +102,46 @@ pub(super) fn selectgo(
     if let Some(at) = found {
         let taken = poll[at];
         // SAFETY: as above.
-        let woken = unsafe { cases[usize::from(taken)].0.go(&mut call) };
+        let woken = unsafe { cases[taken as usize].0.go(&mut call) };
         tell_pick(&call, taken, false, Rule::SelectUniform { ready }, &[]);
         drop(locked);
         woken.into_iter().for_each(|g| call.ready(g));
-        return Some(taken.into());
+        return Some(taken as usize);
     }
     if default {
-        tell_pick(&call, cases.len() as u16, false, Rule::SelectDefault {}, &[]);
+        tell_pick(&call, cases.len() as u32, false, Rule::SelectDefault {}, &[]);
         return None;
     }
-    Some(sel.wait(&mut call, locked).into())
+    Some(sel.wait(&mut call, locked) as usize)
 }
 
 impl<'a> Sel<'a> {
     /// The cases that are not nil, in the order they are tried.
     fn polled(&self) -> impl Iterator<Item = &'a AnyCase<'a>> {
         let cases = self.cases;
-        self.poll.iter().map(move |&i| &cases[usize::from(i)])
+        self.poll.iter().map(move |&i| &cases[i as usize])
     }
 
     /// How many cases could go on.
     ///
     /// # Safety
     /// The caller holds all locks. So for all below.
-    unsafe fn ready(&self) -> u16 {
+    unsafe fn ready(&self) -> u32 {
         // SAFETY: passed on.
-        self.polled().filter(|case| unsafe { case.0.is_ready() }).count() as u16
+        self.polled().filter(|case| unsafe { case.0.is_ready() }).count() as u32
     }
 
+    /// The place of the next event of every channel, if events are recorded. Several cases of one
+    /// channel take as many of its numbers.
+    ///
     /// # Safety
     /// As [`Sel::ready`].
-    unsafe fn stamps(&self) -> impl Iterator<Item = Stamp> {
-        // SAFETY: passed on. Several cases of one channel take as many of its numbers.
-        self.polled().map(|case| unsafe { case.0.stamp() })
+    unsafe fn stamps(&self, call: &Call) -> Vec<Stamp> {
+        if !call.kernel.recording() {
+            return Vec::new();
+        }
+        // SAFETY: passed on.
+        self.polled().map(|case| unsafe { case.0.stamp() }).collect()
     }
 
     /// # Safety
@@ -146,13 +152,13 @@ impl<'a> Sel<'a> {
         }
         let mut stamps = call.take_lost();
         // SAFETY: passed on.
-        stamps.extend(unsafe { self.stamps() });
+        stamps.extend(unsafe { self.stamps(call) });
         let id = |case: &AnyCase<'_>| match case.0.lock() {
             // SAFETY: passed on.
             Some(_) => unsafe { case.0.chan() },
             None => ChanId(0),
         };
-        let sends = (0_u16..).zip(self.cases).filter(|(_, case)| case.0.sends());
+        let sends = (0_u32..).zip(self.cases).filter(|(_, case)| case.0.sends());
         let event = Event::SelectStart {
             cases: self.cases.iter().map(id).collect(),
             sends: sends.map(|(i, _)| i).collect(),
@@ -164,17 +170,15 @@ impl<'a> Sel<'a> {
 
     /// Waits on all channels at once. The case that was won.
     #[cold]
-    fn wait(&self, call: &mut Call, locked: Locked<'_>) -> u16 {
+    fn wait(&self, call: &mut Call, locked: Locked<'_>) -> u32 {
         let g = call.kernel.current();
         for case in self.polled() {
             // SAFETY: all locks are held, and `leave` comes before this returns, for every case.
             unsafe { case.0.wait(g) };
         }
         g.select.open();
-        let recording = call.kernel.recording();
         // SAFETY: all locks are held.
-        let stamps: Vec<Stamp> =
-            if recording { unsafe { self.stamps() }.collect() } else { vec![] };
+        let stamps = unsafe { self.stamps(call) };
         let held = Held { locks: self.locks, stamps: &raw const *stamps };
         // The commit releases them.
         std::mem::forget(locked);
@@ -189,12 +193,11 @@ impl<'a> Sel<'a> {
         });
         let _locked = Locked::take(self.locks);
         // SAFETY: all locks are held.
-        let stamps: Vec<Stamp> =
-            if recording { unsafe { self.stamps() }.collect() } else { vec![] };
+        let stamps = unsafe { self.stamps(call) };
         let mut won = None;
         for &i in self.poll {
             // SAFETY: as above.
-            if unsafe { self.cases[usize::from(i)].0.leave() } {
+            if unsafe { self.cases[i as usize].0.leave() } {
                 won = Some(i);
             }
         }
@@ -204,7 +207,7 @@ impl<'a> Sel<'a> {
     }
 }
 
-fn tell_pick(call: &Call, case: u16, waited: bool, rule: Rule, more: &[Stamp]) {
+fn tell_pick(call: &Call, case: u32, waited: bool, rule: Rule, more: &[Stamp]) {
     if call.kernel.recording() {
         let stamps = [&[stamp_g(call.kernel.current())], more].concat();
         let event = Event::SelectPick { case, waited };
@@ -215,12 +218,12 @@ fn tell_pick(call: &Call, case: u16, waited: bool, rule: Rule, more: &[Stamp]) {
 /// The cases that are not nil, in a uniformly random order (Fisher and Yates, inside out).
 fn poll_order<'s>(
     cases: &[AnyCase<'_>],
-    poll: &'s mut [u16],
+    poll: &'s mut [u32],
     prefer: Option<usize>,
     kernel: &dyn Kernel,
-) -> &'s [u16] {
+) -> &'s [u32] {
     let mut n = 0;
-    for (i, case) in (0_u16..).zip(cases) {
+    for (i, case) in (0_u32..).zip(cases) {
         if case.0.lock().is_none() {
             continue;
         }
@@ -230,7 +233,7 @@ fn poll_order<'s>(
         n += 1;
     }
     let poll = &mut poll[..n];
-    let at = prefer.and_then(|prefer| poll.iter().position(|&i| usize::from(i) == prefer));
+    let at = prefer.and_then(|prefer| poll.iter().position(|&i| i as usize == prefer));
     if let Some(at) = at {
         poll[..=at].rotate_right(1);
     }
@@ -239,17 +242,17 @@ fn poll_order<'s>(
 
 /// A random number below `n` (Go's `cheaprandn`).
 fn below(kernel: &dyn Kernel, n: usize) -> usize {
-    if n == 1 { 0 } else { (u64::from(kernel.random()) * n as u64 >> 32) as usize }
+    if n == 1 { 0 } else { ((u64::from(kernel.random()) * n as u64) >> 32) as usize }
 }
 
 /// The locks of all channels, each once, by address: there are few, mostly, so insertion does.
 fn lock_order<'s>(
     cases: &[AnyCase<'_>],
-    poll: &[u16],
+    poll: &[u32],
     locks: &'s mut [*const RawLock],
 ) -> &'s [*const RawLock] {
     let mut n = 0;
-    for lock in poll.iter().filter_map(|&i| cases[usize::from(i)].0.lock()) {
+    for lock in poll.iter().filter_map(|&i| cases[i as usize].0.lock()) {
         let lock: *const RawLock = lock;
         let Err(at) = locks[..n].binary_search(&lock) else { continue };
         locks[at..=n].rotate_right(1);

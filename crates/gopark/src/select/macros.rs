@@ -78,6 +78,11 @@ macro_rules! select {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __select_arms {
+    // A default alone, as Go's compiler has it.
+    ([] [$default:expr]) => {
+        $default
+    };
+
     // All arms are read.
     ([$(($case:ident $got:ident $value:ident $make:ident ($chan:expr $(, $sent:expr)?) $pat:pat_param => $body:expr))*]
      [$($default:expr)?]) => {{

@@ -22,11 +22,11 @@ impl World {
         self.expect_running(g, record.actor.m, check);
         match &record.event {
             Event::SelectStart { cases, sends, order, default } => {
-                let sends: BTreeSet<usize> = sends.iter().map(|&i| i.into()).collect();
+                let sends: BTreeSet<usize> = sends.iter().map(|&i| i as usize).collect();
                 let cases = cases.iter().enumerate();
                 let cases: Vec<_> =
                     cases.map(|(i, &chan)| self.select_case(chan, sends.contains(&i))).collect();
-                let tried: BTreeSet<usize> = order.iter().map(|&i| i.into()).collect();
+                let tried: BTreeSet<usize> = order.iter().map(|&i| i as usize).collect();
                 let numbers = cases.iter().enumerate().filter(|(_, case)| case.chan.is_some());
                 let all = tried.len() == order.len() && numbers.map(|(i, _)| i).eq(tried);
                 check.expect(all, "R88", || {
@@ -42,7 +42,7 @@ impl World {
                 if select.is_told() {
                     let lab = self.drive == Drive::Lab;
                     let rule = record.rule.as_ref().filter(|_| lab);
-                    expect_right(g, &select, (*case).into(), *waited, rule, check);
+                    expect_right(g, &select, *case as usize, *waited, rule, check);
                 }
             }
             _ => {}
@@ -140,8 +140,8 @@ fn expect_right(
     rule: Option<&Rule>,
     check: &mut Check,
 ) {
-    let ready = |i: &u16| select.cases.get(usize::from(*i)).is_some_and(|case| case.ready);
-    let first = select.order.iter().copied().find(ready).map(usize::from);
+    let ready = |i: &u32| select.cases.get(*i as usize).is_some_and(|case| case.ready);
+    let first = select.order.iter().copied().find(ready).map(|i| i as usize);
     if waited {
         let of = select.cases.get(case).and_then(|case| Some((case.chan?, case.sends)));
         check.expect(of.is_some() && of == select.won, "R86", || {
@@ -160,7 +160,7 @@ fn expect_right(
         });
         if let Some(Rule::SelectUniform { ready: told }) = rule {
             let ready = select.order.iter().filter(|i| ready(i)).count();
-            check.expect(ready == usize::from(*told), "R87", || {
+            check.expect(ready == *told as usize, "R87", || {
                 format!("{g} says that {told} cases are ready, {ready} are")
             });
         }

@@ -33,7 +33,7 @@ macro_rules! numbers {
         }
     )*};
 }
-numbers!(u8 u16 u32 u64 i64 bool);
+numbers!(u8 u32 u64 i64 bool);
 
 macro_rules! ids {
     ($($ty:ident)*) => {$(
