@@ -230,6 +230,22 @@ table! {
     97 ClockJumps { to: Nanos }
         from "proc.go checkdead" => "nobody can act now: the lab's clock jumps to {to}";
 
+    /// A ticker fires again a whole number of periods after its last time: ticks that were missed are dropped.
+    98 TickerNext { period: Nanos, late: Nanos }
+        from "time.go (*timer).unlockAndRun" => "it ticks every {period} and was {late} late: ticks that were missed are dropped";
+    /// A stopped timer is taken out of its heap later; set anew before that, it stays there.
+    99 StaysOnHeap { p: PId }
+        from "time.go (*timer).modify" => "it was still on the heap of {p}: it stays there";
+    /// The timer of a channel on which nobody is blocked is in no heap: the next look at the channel fires it.
+    100 TimerUnwatched { }
+        from "time.go unblockTimerChan" => "nobody is blocked on its channel any more: it leaves the heap, and the next look at the channel fires it";
+    /// The timer of a channel was due, and nobody had to be woken for it: a look at the channel fires it.
+    101 TimerAtLook { late: Nanos }
+        from "time.go (*timer).maybeRunChan" => "its timer was due {late} ago: whoever looks at the channel fires it";
+    /// A timer that is stopped or set anew takes back what it has sent: nobody receives a stale value.
+    102 StaleTaken { }
+        from "time.go (*timer).stop" => "the timer is stopped or set anew: what it has sent is taken back";
+
     // ---- channels and select ----
 
     /// A receiver waits: the value goes straight to it and the sender goes on.
@@ -410,6 +426,10 @@ impl Rule {
             95 => "R73 R75",
             96 => "R74",
             97 => "R81",
+            98 => "R78",
+            99 => "R73",
+            100 | 101 => "R77",
+            102 => "R76",
             110 => "R82",
             113 => "R82",
             114 => "R83",

@@ -185,6 +185,8 @@ pub(super) fn of_rule(rule: &Rule, out: &mut Vec<Fact>) {
             BlockedUnmarked { idle_for } Backstop { stuck } OnePollerWaits { until }
             PollBeforeStealing { } EarlierTimer { when } InjectList { idle n }
             PollerWithoutP { n } TimerOnOwnHeap { p } TimersFirst { late } ClockJumps { to }
+            TickerNext { period late } StaysOnHeap { p } TimerUnwatched { }
+            TimerAtLook { late } StaleTaken { }
             SendToWaiter { to } SendBuffered { len cap } SendBlocks { len cap }
             RecvFromSender { from } RecvRefill { from } RecvBuffered { len } RecvBlocks { }
             ClosedGivesZero { } NilBlocks { } SelectUniform { ready } SelectDefault { }
