@@ -19,12 +19,16 @@
 //! | sync | R90 (one owner), R93 (rounds), R94, R95, R97, R99 | R93 (the rest), R94 (last reader) |
 //! | channels | R82–R86, R87 (which), R88, R89 (closed once) | R87 (how many are ready) |
 //! | work | | R41 (in live what persists) |
+//! | timers | R73 (own heap), R74 (not early), R76 (stopped), R77–R79, R105, R107 | |
 //!
 //! In reading order: `picking`, `stealing`, `waking`, `syncing`, `work`.
+//! In reading order: `picking`, `stealing`, `waking`, `work`, `timers`.
 
 mod picking;
 
 mod stealing;
+
+mod timers;
 
 mod waking;
 
@@ -33,7 +37,7 @@ mod syncing;
 mod work;
 
 use gopark_trace::event::Event;
-use gopark_trace::ids::{GId, MId, Nanos, PId};
+use gopark_trace::ids::{GId, MId, Nanos, PId, TimerId};
 use gopark_trace::record::Record;
 use gopark_trace::words::Drive;
 
@@ -63,6 +67,10 @@ struct Doing {
     loot: Option<GId>,
     /// The owner of the timer that fired last, and whom that wakes.
     fired: Option<(PId, GId)>,
+    /// The timer that fired by the event before, and when it was due.
+    ticked: Option<(TimerId, Nanos)>,
+    /// The AfterFunc that fired: a goroutine is to be made for it.
+    owes_go: Option<TimerId>,
     /// The M that its present goroutine has woken.
     woke: Option<MId>,
     /// It gave up looking and has not slept yet.
@@ -127,6 +135,7 @@ impl Validator {
         self.stealing(record);
         self.waking(record);
         self.syncing(record);
+        self.timers(record);
         let loot = self.loot_that_starts(record);
         for mut violation in self.world.apply(record) {
             // What a stolen goroutine breaks by inheriting a slice has a rule of its own.

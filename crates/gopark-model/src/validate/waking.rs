@@ -242,7 +242,10 @@ impl Validator {
 
     /// What an M owes after an event, with the world after it.
     fn debt_after(&self, record: &Record) -> Option<Debt> {
+        // A timer makes goroutines without a parent, once the run has begun.
+        let by_timer = record.actor.g.is_none() && self.started;
         let rule = match &record.event {
+            Event::GoCreate { parent: None, .. } if by_timer => "R18",
             Event::GoCreate { parent: Some(_), .. }
             | Event::GoReady { to: Queue::Slot(_), .. }
             | Event::GoYield { kind: YieldKind::Gosched, .. }

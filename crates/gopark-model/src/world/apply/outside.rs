@@ -46,6 +46,8 @@ impl World {
                 }
             }
             Event::TimerAdd { timer, p, when, kind, g } => {
+                let set = self.timers.get(timer.0).copied();
+                check.expect(set.is_none(), "R73", || format!("{timer} is set already: {set:?}"));
                 self.set_timer(Timer { id: *timer, p: *p, when: *when, kind: *kind, g: *g });
             }
             Event::TimerFire { timer, owner, .. } => {
@@ -59,15 +61,28 @@ impl World {
                 });
                 self.unset(*timer);
             }
-            Event::TimerStop { timer, .. } => self.unset(*timer),
+            Event::TimerStop { timer, was_set } => {
+                let set = self.timers.get(timer.0).is_some();
+                check.expect(*was_set || !set, "R76", || {
+                    format!("{timer} is stopped as if it had fired, and is set")
+                });
+                self.unset(*timer);
+            }
             Event::TimerReset { timer, p, when } => {
-                if let Some(&old) = self.timers.get(timer.0) {
+                let old = self.timers.get(timer.0).copied();
+                check.expect(old.is_some_and(|t| t.p == *p), "R73", || {
+                    format!("{timer} gets another time on {p}, it was {old:?}")
+                });
+                if let Some(old) = old {
                     self.set_timer(Timer { when: *when, p: *p, ..old });
                 }
             }
-            Event::TimersMove { from, to, .. } => {
+            Event::TimersMove { from, to, count } => {
                 let moved: Vec<Timer> =
                     self.timers.iter().filter(|t| t.p == *from).copied().collect();
+                check.expect(moved.len() == *count as usize, "R107", || {
+                    format!("{count} timers move from {from}, which had {}", moved.len())
+                });
                 moved.into_iter().for_each(|t| self.set_timer(Timer { p: *to, ..t }));
             }
             _ => {}
