@@ -11,7 +11,7 @@ use std::ptr::NonNull;
 use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 
 use gopark_fiber::{SendFiber, Suspender};
-use gopark_trace::ids::{GId, Nanos, Obj, SiteId};
+use gopark_trace::ids::{GId, Nanos, Obj, SiteId, TimerId};
 use gopark_trace::words::{ExitKind, WaitReason};
 
 use crate::kernel::Request;
@@ -67,6 +67,10 @@ pub(crate) struct G {
     pub(crate) name: Cell<Option<Box<str>>>,
     /// How it ended, set on its own stack.
     pub(crate) exit: Cell<ExitKind>,
+    /// The number of the timer it sleeps on, through all its lives; 0 before its first sleep.
+    pub(crate) timer: Cell<TimerId>,
+    /// How many events were emitted about that timer.
+    pub(crate) timer_events: Cell<u32>,
 }
 
 impl G {
@@ -93,6 +97,8 @@ impl G {
             site: Cell::new(None),
             name: Cell::new(None),
             exit: Cell::new(ExitKind::Returned),
+            timer: Cell::new(TimerId(0)),
+            timer_events: Cell::new(0),
         }
     }
 

@@ -129,6 +129,20 @@ where
     })
 }
 
+/// The entry of a goroutine that nobody can join: its panic ends the program.
+pub(crate) fn detached_entry(f: impl FnOnce() + Send + 'static) -> crate::g::Entry {
+    Box::new(move || {
+        current::to_user();
+        let result = catch_unwind(AssertUnwindSafe(f)).map_err(Panicked);
+        let kernel = kernel();
+        if let Err(panicked) = result {
+            note_panic(&*kernel, &panicked);
+            end_by_panic(&*kernel, &panicked);
+        }
+        kernel.stay();
+    })
+}
+
 fn note_panic(kernel: &dyn Kernel, panicked: &Panicked) {
     let g = kernel.current();
     g.exit.set(ExitKind::Panicked);

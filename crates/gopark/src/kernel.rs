@@ -5,10 +5,10 @@
 //! call; those marked *switches* may return on another thread.
 
 use std::panic::Location;
-use std::sync::Weak;
+use std::sync::{Arc, Weak};
 
 use gopark_trace::event::Event;
-use gopark_trace::ids::{GId, Nanos, Obj, PId, SiteId};
+use gopark_trace::ids::{GId, Nanos, Obj, PId, SiteId, TimerId};
 use gopark_trace::ring::{Stamp, Structure};
 use gopark_trace::rule::Rule;
 use gopark_trace::snapshot::Snapshot;
@@ -16,6 +16,8 @@ use gopark_trace::words::{EndKind, WaitReason};
 
 use crate::g::{Entry, Gp};
 use crate::lock::RawLock;
+use crate::timers::Timer;
+use crate::timers::heap::Dead;
 
 /// An event with its rule.
 pub(crate) type Ev = (Event, Option<Rule>);
@@ -92,6 +94,29 @@ pub(crate) struct Held {
     pub(crate) locks: *const [*const RawLock],
     /// The numbers their structures have given to the wait.
     pub(crate) stamps: *const [Stamp],
+}
+
+/// How a timer is set.
+pub(crate) struct TimerSet {
+    /// When it is due.
+    pub(crate) when: Nanos,
+    /// After how long it fires again; never if 0.
+    pub(crate) period: Nanos,
+    /// What the hook of a deadline gets. Channel timers have their own.
+    pub(crate) seq: u64,
+    /// What an AfterFunc runs.
+    pub(crate) entry: Option<Entry>,
+    /// From where.
+    pub(crate) site: Option<SiteId>,
+}
+
+/// What a timer was before it was stopped or set anew.
+#[must_use = "whether it was pending is what Stop and Reset tell"]
+pub(crate) struct TimerWas {
+    /// It was set, and had not fired.
+    pub(crate) pending: bool,
+    /// What it would have run: code of the user's, for the caller to drop with no lock held.
+    pub(crate) unrun: Option<Entry>,
 }
 
 /// A goroutine to be made.
@@ -191,6 +216,27 @@ pub(crate) trait Kernel: Send + Sync {
     fn next_id(&self, kind: IdKind) -> u32;
     /// Makes a thing known, for snapshots; when it gets its number.
     fn register(&self, thing: Weak<dyn Look>);
+    /// The next number of a timer.
+    fn next_timer(&self) -> TimerId;
+    /// Sets a timer of this run, or sets it anew (`modify`).
+    /// May be called under a lock, which is not that of the timer's channel; who calls this, tells
+    /// the poller ([`Kernel::tell_poller`]) when it is released.
+    fn timer_set(&self, timer: &Arc<Timer>, set: TimerSet) -> TimerWas;
+    /// Stops a timer of this run (`stop`). As with [`Kernel::timer_set`], a lock may be held.
+    fn timer_stop(&self, timer: &Arc<Timer>, site: Option<SiteId>) -> TimerWas;
+    /// Before a look at the channel of a timer, with its lock not held: fires the timer if it is
+    /// due and in no heap (`maybeRunChan`).
+    fn timer_look(&self, timer: &Arc<Timer>);
+    /// The calling goroutine is about to park on the channel of a timer, whose lock it holds
+    /// (`blockTimerChan`).
+    fn timer_block(&self, timer: &Arc<Timer>);
+    /// It is not blocked there any more (`unblockTimerChan`).
+    fn timer_unblock(&self, timer: &Arc<Timer>);
+    /// Wakes or breaks off the poller if a timer was set that is earlier than it waits for. With no
+    /// lock held; before the next gate, unless the caller parks next.
+    fn tell_poller(&self);
+    /// Timers of the caller's P that nobody uses any more, to be freed by the caller.
+    fn dead_timers(&self) -> Dead;
     /// Whether the caller may spin once more for a lock (`runtime_canSpin`).
     fn can_spin(&self, round: u32) -> bool;
     /// Spins once (`runtime_doSpin`).

@@ -53,7 +53,7 @@ mod select;
 pub mod sink;
 pub mod sync;
 mod syscall;
-mod time;
+pub mod time;
 
 pub use chan::{IntoIter, Iter, Receiver, Sender, WouldBlock, chan};
 pub use go::{

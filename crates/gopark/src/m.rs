@@ -6,7 +6,7 @@
 use std::cell::{Cell, RefCell};
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
 
-use gopark_trace::ids::{MId, SiteId};
+use gopark_trace::ids::{MId, Nanos, SiteId};
 use gopark_trace::record::Actor;
 
 use crate::g::{Gp, GpCell};
@@ -56,6 +56,9 @@ pub(crate) struct M {
     pub(crate) preempt: AtomicBool,
     /// Whether it looks for work.
     pub(crate) spinning: Cell<bool>,
+    /// A timer it has set under a lock is due at this time, and the poller must hear of it when
+    /// the lock is released.
+    pub(crate) earlier: Cell<Option<Nanos>>,
     /// Whether events are recorded; the one branch that off costs.
     pub(crate) recording: Cell<bool>,
     /// Its random numbers: the state of a splitmix64 generator.
@@ -103,6 +106,7 @@ impl M {
             picked: Cell::new(None),
             preempt: AtomicBool::new(false),
             spinning: Cell::new(false),
+            earlier: Cell::new(None),
             recording: Cell::new(recording),
             rng: Cell::new(seed ^ (u64::from(id.0) + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15)),
             loot: Loot::new(),

@@ -4,16 +4,15 @@
 //! while it is promised, to the promised M. The slot and the ring may be robbed by others.
 
 use std::cell::{Cell, RefCell};
-use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
 
 use gopark_fiber::BoundStack;
 use gopark_trace::ids::{Nanos, PId};
 
 use crate::g::{GList, Gp};
-use crate::lock::Lock;
 use crate::m::M;
 use crate::runq::{Ring, Slot};
-use crate::timers::Timers;
+use crate::timers::heap::Timers;
 
 /// Ids a P draws at once (`_GoidCacheBatch`).
 pub(crate) const GOID_BATCH: u64 = 16;
@@ -39,9 +38,7 @@ pub(crate) struct P {
     /// How many events were emitted about who has it.
     pub(crate) events: AtomicU32,
     /// The timers set on it.
-    pub(crate) timers: Lock<Timers>,
-    /// When the earliest of them is due; `u64::MAX` for none. Written under their lock.
-    pub(crate) timers_min: AtomicU64,
+    pub(crate) timers: Timers,
     /// Goroutine ids it may give out: the next, and the end.
     pub(crate) goids: Cell<(u64, u64)>,
     /// Ended goroutines to be used again.
@@ -71,8 +68,7 @@ impl P {
             slice_start: Cell::new(Nanos(0)),
             idle: AtomicBool::new(false),
             events: AtomicU32::new(0),
-            timers: Lock::new(Timers::new()),
-            timers_min: AtomicU64::new(u64::MAX),
+            timers: Timers::new(),
             goids: Cell::new((0, 0)),
             gfree: RefCell::new(GList::new()),
             stacks: RefCell::new(Vec::with_capacity(STACKS_PER_P)),

@@ -4,6 +4,7 @@
 //! - [`find`]: what runs next: `findRunnable`, `stealWork`, the search in its exact order.
 //! - [`wake`]: who is woken for it: `ready`, `wakep`, `startm`, `stopm`, the idle lists.
 //! - [`run`]: an M's life: `schedule`, `execute`, `park_m`, `goexit`.
+//! - [`timers`]: timers are set, stopped and fired, and the poller told of the next.
 //! - [`spawn`]: `newproc`, goroutine ids and free lists.
 //! - [`shrink`]: what long-parked goroutines give back.
 //! - [`handoff`]: `handoffp`, and goroutines tied to a thread.
@@ -26,6 +27,7 @@ mod shrink;
 mod spawn;
 mod syscall;
 mod sysmon;
+mod timers;
 mod wake;
 mod world;
 

@@ -1,14 +1,23 @@
-//! Time as goroutines see it: the run's clock and sleep.
+//! Time as goroutines see it (`package time`): the run's clock, sleep, timers and tickers.
+//!
+//! In reading order: the clock and [`sleep`]; [`Timer`] with [`after`] and [`after_func`];
+//! [`Ticker`] with [`tick`].
+//!
+//! A moment is a [`Duration`] since the run began, as [`since_start`] gives it: virtual in the lab,
+//! real in live.
+
+mod timer;
 
 use std::panic::Location;
 use std::time::Duration;
 
-use gopark_trace::ids::Nanos;
 use gopark_trace::rule::Rule;
 use gopark_trace::words::WaitReason;
 
+pub use self::timer::{Timer, after_func};
 use crate::current::kernel;
 use crate::kernel::{Commit, Park};
+use crate::timers::due_at;
 
 /// Parks for at least `time` (`time.Sleep`). Nothing happens for zero: not even a yield.
 ///
@@ -22,8 +31,7 @@ pub fn sleep(time: Duration) {
     let kernel = kernel();
     let site = kernel.site(Location::caller());
     kernel.gate();
-    // The last moment of all stands for "no timer".
-    let when = kernel.now().plus(time.into()).min(Nanos(u64::MAX - 1));
+    let when = due_at(kernel.now(), time.into());
     kernel.park(Park {
         why: WaitReason::Sleep,
         on: None,
@@ -40,6 +48,5 @@ pub fn sleep(time: Duration) {
 /// Outside a goroutine.
 #[track_caller]
 pub fn since_start() -> Duration {
-    let Nanos(ns) = kernel().now();
-    Duration::from_nanos(ns)
+    Duration::from_nanos(kernel().now().0)
 }

@@ -1,20 +1,22 @@
 //! The runtime calls of goroutines, for any platform.
 
 use std::panic::Location;
-use std::sync::Weak;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
 
 use gopark_trace::event::Event;
-use gopark_trace::ids::{GId, Nanos, PId, SiteId};
+use gopark_trace::ids::{GId, Nanos, PId, SiteId, TimerId};
 use gopark_trace::ring::Stamp;
 use gopark_trace::rule::Rule;
 use gopark_trace::words::EndKind;
 
 use super::{Ended, Sched, emit};
 use crate::g::Gp;
-use crate::kernel::{Ev, IdKind, Kernel, Look, Park, Request, Spawn, stamp_g};
+use crate::kernel::{Ev, IdKind, Kernel, Look, Park, Request, Spawn, TimerSet, TimerWas, stamp_g};
 use crate::m::M;
 use crate::platform::{Gate, Platform};
+use crate::timers::Timer;
+use crate::timers::heap::Dead;
 
 /// Rounds a lock may be spun for (`active_spin`).
 const SPIN_ROUNDS: u32 = 4;
@@ -120,7 +122,9 @@ impl<Pl: Platform> Kernel for Sched<Pl> {
     fn spawn(&self, spawn: Spawn, site: Option<SiteId>) -> GId {
         let m = self.call_gate();
         let parent = m.curg.get().map(|g| g.gid());
-        self.spawn_on(m, spawn, parent, site)
+        let id = self.spawn_on(m, spawn, parent, site);
+        self.wakep(m);
+        id
     }
 
     fn park(&self, park: Park) {
@@ -221,6 +225,38 @@ impl<Pl: Platform> Kernel for Sched<Pl> {
         if self.recording {
             self.things.lock().push(thing);
         }
+    }
+
+    fn next_timer(&self) -> TimerId {
+        TimerId(self.timer_ids.fetch_add(1, Ordering::Relaxed))
+    }
+
+    fn timer_set(&self, timer: &Arc<Timer>, set: TimerSet) -> TimerWas {
+        self.set_timer(self.m(), timer, set)
+    }
+
+    fn timer_stop(&self, timer: &Arc<Timer>, site: Option<SiteId>) -> TimerWas {
+        self.stop_timer(self.m(), timer, site)
+    }
+
+    fn timer_look(&self, timer: &Arc<Timer>) {
+        self.look_at_timer(self.m(), timer);
+    }
+
+    fn timer_block(&self, timer: &Arc<Timer>) {
+        self.block_timer(self.m(), timer);
+    }
+
+    fn timer_unblock(&self, timer: &Arc<Timer>) {
+        self.unblock_timer(self.m(), timer);
+    }
+
+    fn tell_poller(&self) {
+        self.tell_poller(self.m());
+    }
+
+    fn dead_timers(&self) -> Dead {
+        self.m().p.get().map_or_else(Dead::none, |p| p.timers.take_dead())
     }
 
     fn can_spin(&self, round: u32) -> bool {

@@ -76,8 +76,7 @@ impl<Pl: Platform> Sched<Pl> {
 
     /// Every goroutine of the run that has not ended.
     pub(super) fn alive_gs(&self, locked: &Locked) -> impl Iterator<Item = Gp> + use<Pl> {
-        std::iter::successors(locked.all, |g| g.all_link.get())
-            .filter(|g| !matches!(g.word.get(), IDLE | DEAD))
+        all_gs(locked).filter(|g| !matches!(g.word.get(), IDLE | DEAD))
     }
 
     /// All goroutines in Go's header form, main first.
@@ -104,4 +103,9 @@ impl<Pl: Platform> Sched<Pl> {
         }
         text
     }
+}
+
+/// Every G of the run, those that ended too.
+pub(super) fn all_gs(locked: &Locked) -> impl Iterator<Item = Gp> + use<> {
+    std::iter::successors(locked.all, |g| g.all_link.get())
 }

@@ -403,7 +403,7 @@ impl<Pl: Platform> Sched<Pl> {
         }
         // `checkTimersNoP`: with no P of its own, it answers for everybody's timers.
         for p in self.all_ps() {
-            *poll_until = earliest(*poll_until, self.timers_min(p));
+            *poll_until = earliest(*poll_until, p.timers.wake_time());
         }
         LastLook::Released
     }

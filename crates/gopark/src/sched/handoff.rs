@@ -80,7 +80,7 @@ impl<Pl: Platform> Sched<Pl> {
         self.emit_handoff(m, p, why, Rule::HandoffIdle {});
         self.pidle_put(m, &mut locked, p, Rule::HandoffIdle {});
         drop(locked);
-        if let Some(when) = self.timers_min(p) {
+        if let Some(when) = p.timers.wake_time() {
             self.wake_poller(m, when);
         }
     }

@@ -5,17 +5,20 @@ use std::sync::Weak;
 use std::sync::atomic::Ordering;
 
 use gopark_trace::event::Event;
-use gopark_trace::ids::{GId, LockId, Obj, PId};
+use gopark_trace::ids::{GId, LockId, Nanos, Obj, PId};
 use gopark_trace::ring::Structure;
 use gopark_trace::rule::Rule;
 use gopark_trace::snapshot::{GSnap, LockSnap, MSnap, PSnap, Snapshot, TimerSnap};
 use gopark_trace::words::{Drive, GStatus, TimerKind};
 
+use super::end::all_gs;
 use super::{Locked, Sched, Setup};
 use crate::g::Gp;
 use crate::m::M;
 use crate::platform::Platform;
 use crate::proto::gword::{RUNNING, SYSCALL, WAITING};
+use crate::timers::ZOMBIE;
+use crate::timers::heap::Who;
 
 impl<Pl: Platform> Sched<Pl> {
     /// The start of the run, its Ps and its first M.
@@ -51,15 +54,13 @@ impl<Pl: Platform> Sched<Pl> {
             ended: self.gone.load(Ordering::Relaxed),
             ..Snapshot::default()
         };
+        let mut numbers = Vec::new();
         for p in self.all_ps() {
             let timers = p.timers.lock();
-            state.timers.extend(timers.iter().map(|t| TimerSnap {
-                timer: t.id,
-                p: p.id,
-                when: t.when,
-                kind: TimerKind::Sleep,
-                g: Some(t.sleeper.gid()),
-            }));
+            for (timer, number) in timers.iter().map(|(who, when)| timer_snap(p.id, who, when)) {
+                state.timers.extend(timer);
+                numbers.push(number);
+            }
             drop(timers);
             state.ps.push(PSnap {
                 p: p.id,
@@ -91,11 +92,9 @@ impl<Pl: Platform> Sched<Pl> {
         let mut things = self.things.lock();
         things.retain(|thing| thing.strong_count() > 0);
         let of_things = things.iter().filter_map(Weak::upgrade).map(|thing| thing.look(&mut state));
-        let mut numbers: Vec<_> = of_things.collect();
+        numbers.extend(of_things);
         drop(things);
         look_at_locks(&mut state);
-        // A timer gives two numbers: it is set, it fires.
-        numbers.extend(state.timers.iter().map(|t| (Structure::Obj(Obj::Timer(t.timer)), 1)));
         numbers.extend(self.numbers());
         (state, numbers)
     }
@@ -115,8 +114,31 @@ impl<Pl: Platform> Sched<Pl> {
             base.push((Structure::G(g.gid()), u64::from(g.events.load(Ordering::Relaxed))));
             base.push((Structure::Obj(Obj::Go(g.gid())), u64::from(g.select.wins())));
         }
+        // The timer of a G that ended is used again with it.
+        base.extend(all_gs(&locked).filter(|g| g.timer.get().0 != 0).map(sleep_number));
         base
     }
+}
+
+/// A timer in the heap of a P, and the number its next event will have; only the number of one that
+/// is stopped.
+fn timer_snap(p: PId, who: Who, when: Nanos) -> (Option<TimerSnap>, (Structure, u64)) {
+    match who {
+        Who::Sleeper(g) => {
+            let (timer, kind, g_id) = (g.timer.get(), TimerKind::Sleep, Some(g.gid()));
+            (Some(TimerSnap { timer, p, when, kind, g: g_id }), sleep_number(g))
+        }
+        Who::Timer(timer) => {
+            let held = timer.lock();
+            let (id, when, kind, g) = (held.id, held.when, timer.kind(&held), held.g);
+            let set = (!held.is(ZOMBIE)).then_some(TimerSnap { timer: id, p, when, kind, g });
+            (set, held.number())
+        }
+    }
+}
+
+fn sleep_number(g: Gp) -> (Structure, u64) {
+    (Structure::Obj(Obj::Timer(g.timer.get())), g.timer_events.get().into())
 }
 
 /// A lock may lie anywhere, so a snapshot knows it by those who wait for it, the longest first; who

@@ -4,10 +4,9 @@ use std::sync::atomic::Ordering;
 
 use gopark_fiber::{BoundStack, Fiber, Label, Step};
 use gopark_trace::event::Event;
-use gopark_trace::ids::{Nanos, Obj, TimerId};
 use gopark_trace::ring::Structure;
 use gopark_trace::rule::Rule;
-use gopark_trace::words::{EndKind, PreemptKind, Queue, TimerKind, YieldKind};
+use gopark_trace::words::{EndKind, PreemptKind, Queue, YieldKind};
 use lock_api::RawMutex;
 
 use super::find::Found;
@@ -20,7 +19,6 @@ use crate::m::M;
 use crate::p::{P, STACKS_PER_P};
 use crate::platform::Platform;
 use crate::proto::gword::{DEAD, RUNNABLE, RUNNING, WAITING};
-use crate::timers::Timer;
 
 impl<Pl: Platform> Sched<Pl> {
     /// An M from its start to the end of the run.
@@ -196,40 +194,7 @@ impl<Pl: Platform> Sched<Pl> {
             },
             Commit::Sleep(when) => self.arm_sleep(m, p, g, when),
         }
-    }
-
-    /// Sets the timer of a sleeper that has parked (`resetForSleep`).
-    fn arm_sleep(&self, m: &'static M, p: &'static P, g: Gp, when: Nanos) {
-        let id = TimerId(self.timer_ids.fetch_add(1, Ordering::Relaxed));
-        emit!(
-            self,
-            m,
-            None,
-            [stamp(Structure::Obj(Obj::Timer(id)), 0)],
-            Event::TimerAdd { timer: id, p: p.id, when, kind: TimerKind::Sleep, g: Some(g.gid()) },
-            Rule::TimerOnOwnHeap { p: p.id }
-        );
-        let mut timers = p.timers.lock();
-        let earliest = timers.min().is_none_or(|min| when < min);
-        timers.add(Timer { when, id, sleeper: g });
-        let min = timers.min().unwrap_or(Nanos::MAX);
-        p.timers_min.store(min.0, Ordering::SeqCst);
-        drop(timers);
-        if earliest {
-            self.wake_poller(m, when);
-        }
-    }
-
-    /// A timer became the earliest of its P (`wakeNetPoller`).
-    pub(super) fn wake_poller(&self, m: &'static M, when: Nanos) {
-        if self.polling.load(Ordering::SeqCst) {
-            if self.poll_until.load(Ordering::SeqCst) > when.0 {
-                self.break_poll(m, when);
-            }
-        } else {
-            // Nobody waits there: an M that wakes up and finds nothing will.
-            self.wakep(m);
-        }
+        self.tell_poller(m);
     }
 
     /// Gosched: to the tail of the global queue (`goschedImpl`).

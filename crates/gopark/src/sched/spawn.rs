@@ -21,8 +21,8 @@ const GFREE_MAX: u32 = 64;
 const GFREE_HALF: u32 = 32;
 
 impl<Pl: Platform> Sched<Pl> {
-    /// Makes a goroutine and puts it into the slot of the P (`newproc`). Without a parent it is
-    /// main, which starts before anybody needs to be woken.
+    /// Makes a goroutine and puts it into the slot of the P (`newproc1`). To wake somebody for it is
+    /// the caller's.
     pub(crate) fn spawn_on(
         &self,
         m: &'static M,
@@ -56,9 +56,6 @@ impl<Pl: Platform> Sched<Pl> {
             let create = Event::GoCreate { g: id, parent, to };
             (create, Some(Rule::GoToSlot { p: p.id }))
         });
-        if parent.is_some() {
-            self.wakep(m);
-        }
         id
     }
 

@@ -101,7 +101,7 @@ impl<Pl: Platform> Sched<Pl> {
         if !idle() && !self.is_stopping() || wanted {
             return None;
         }
-        let timers = self.all_ps().filter_map(|p| self.timers_min(p)).min();
+        let timers = self.all_ps().filter_map(|p| p.timers.wake_time()).min();
         let until = timers.unwrap_or(Nanos::MAX).min(now.plus(DEEP));
         if until <= now {
             return None;

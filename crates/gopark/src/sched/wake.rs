@@ -6,7 +6,7 @@
 use std::sync::atomic::Ordering;
 
 use gopark_trace::event::Event;
-use gopark_trace::ids::{GId, MId, Nanos, SiteId};
+use gopark_trace::ids::{GId, MId, SiteId};
 use gopark_trace::ring::{Stamp, Structure};
 use gopark_trace::rule::Rule;
 use gopark_trace::words::Queue;
@@ -21,7 +21,6 @@ use crate::platform::Platform;
 use crate::proto::gword::{RUNNABLE, WAITING};
 use crate::proto::spinning::Change;
 use crate::runq::{OVERFLOW, RING};
-use crate::timers::Timers;
 
 pub(super) fn spin_stamp(change: Change) -> Stamp {
     stamp(Structure::Spin, change.number)
@@ -414,72 +413,5 @@ impl<Pl: Platform> Sched<Pl> {
     pub(super) fn reset_spinning(&self, m: &'static M) {
         self.stop_spinning(m, |spinning| Rule::FoundWhileSpinning { spinning });
         self.wakep(m);
-    }
-
-    // ---- timers ----
-
-    /// The timers of a P that goes away move to another (`(*timers).take`).
-    pub(super) fn move_timers(&self, m: &M, from: &P, to: &P) {
-        let moved: Vec<_> = std::mem::replace(&mut *from.timers.lock(), Timers::new()).into_all();
-        from.timers_min.store(u64::MAX, Ordering::SeqCst);
-        if moved.is_empty() {
-            return;
-        }
-        let count = moved.len() as u32;
-        emit!(self, m, None, [], Event::TimersMove { from: from.id, to: to.id, count }, None);
-        let mut timers = to.timers.lock();
-        moved.into_iter().for_each(|timer| timers.add(timer));
-        let min = timers.min().unwrap_or(Nanos::MAX);
-        to.timers_min.store(min.0, Ordering::SeqCst);
-    }
-
-    /// When the earliest timer of a P is due.
-    pub(super) fn timers_min(&self, p: &P) -> Option<Nanos> {
-        match p.timers_min.load(Ordering::SeqCst) {
-            u64::MAX => None,
-            when => Some(Nanos(when)),
-        }
-    }
-
-    /// Runs the due timers of the own P; says when the next is due.
-    pub(super) fn check_timers(&self, m: &'static M, p: &'static P) -> Option<Nanos> {
-        self.run_timers(m, p).0
-    }
-
-    /// Runs the due timers of a P (`timers.check`); what they make ready goes to the own P. Says
-    /// when the next is due, and whether any ran.
-    pub(super) fn run_timers(&self, m: &'static M, owner: &'static P) -> (Option<Nanos>, bool) {
-        let next = self.timers_min(owner);
-        // Without timers the clock, which is the dearest thing here, is not read.
-        let Some(when) = next else { return (None, false) };
-        let now = self.pl.now();
-        if when > now {
-            return (next, false);
-        }
-        let mut ran = false;
-        loop {
-            let mut timers = owner.timers.lock();
-            let due = timers.take_due(now);
-            let min = timers.min().unwrap_or(Nanos::MAX);
-            owner.timers_min.store(min.0, Ordering::SeqCst);
-            drop(timers);
-            let Some(timer) = due else { return (self.timers_min(owner), ran) };
-            ran = true;
-            let late = now.minus(timer.when);
-            let rule = if m.p.get().is_some_and(|p| p.id == owner.id) {
-                Rule::TimersFirst { late }
-            } else {
-                Rule::StealTimers { victim: owner.id }
-            };
-            emit!(
-                self,
-                m,
-                None,
-                [stamp(Structure::Obj(gopark_trace::Obj::Timer(timer.id)), 1)],
-                Event::TimerFire { timer: timer.id, owner: owner.id, late },
-                rule
-            );
-            self.ready_on(m, timer.sleeper, None, None);
-        }
     }
 }
