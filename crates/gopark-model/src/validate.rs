@@ -73,6 +73,8 @@ struct Doing {
     owes_go: Option<TimerId>,
     /// The M that its present goroutine has woken.
     woke: Option<MId>,
+    /// It comes from the poller and has not looked for work yet.
+    polled: bool,
     /// It gave up looking and has not slept yet.
     gave_up: bool,
     /// A goroutine is tied to it.

@@ -7,6 +7,7 @@
 //! - [`hchan`]: the channel itself: who gets what, and who waits.
 //! - [`call`]: a runtime call on it: what is told, who is made ready, how to park.
 //! - [`case`](mod@case): the channel as a select sees it.
+//! - [`timer`]: the channel of a timer.
 //! - [`iter`]: values until it is closed and empty.
 
 mod hchan;
@@ -14,6 +15,8 @@ mod hchan;
 mod call;
 
 pub(crate) mod case;
+
+mod timer;
 
 mod iter;
 
@@ -27,6 +30,7 @@ use gopark_trace::ids::Obj;
 pub(crate) use self::call::{Call, park_for_ever};
 use self::hchan::Chan;
 pub use self::iter::{IntoIter, Iter};
+pub(crate) use self::timer::timer_chan;
 use crate::select::try_one;
 
 /// Makes a channel with room for `cap` values; 0 makes an unbuffered one.
@@ -170,7 +174,8 @@ impl<T: Send + 'static> Receiver<T> {
         Iter::new(self, Location::caller())
     }
 
-    /// How many values are buffered. It may be asked from anywhere, also from outside the run.
+    /// How many values are buffered; none in the channel of a timer. It may be asked from anywhere,
+    /// also from outside the run.
     pub fn len(&self) -> usize {
         self.chan.as_ref().map_or(0, |chan| chan.len())
     }
@@ -180,7 +185,7 @@ impl<T: Send + 'static> Receiver<T> {
         self.len() == 0
     }
 
-    /// How many can be buffered.
+    /// How many can be buffered; none in the channel of a timer.
     pub fn cap(&self) -> usize {
         self.chan.as_ref().map_or(0, |chan| chan.cap())
     }

@@ -6,6 +6,7 @@
 //! A moment is a [`Duration`] since the run began, as [`since_start`] gives it: virtual in the lab,
 //! real in live.
 
+mod ticker;
 mod timer;
 
 use std::panic::Location;
@@ -14,7 +15,8 @@ use std::time::Duration;
 use gopark_trace::rule::Rule;
 use gopark_trace::words::WaitReason;
 
-pub use self::timer::{Timer, after_func};
+pub use self::ticker::{Ticker, tick};
+pub use self::timer::{Timer, after, after_func};
 use crate::current::kernel;
 use crate::kernel::{Commit, Park};
 use crate::timers::due_at;

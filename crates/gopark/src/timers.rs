@@ -86,10 +86,11 @@ pub(crate) enum Action {
 /// The channel of a timer.
 pub(crate) trait TimerChan: Send + Sync {
     /// Sends `when` unless the timer's `seq` is another by now; gives a receiver to be made ready.
-    /// Counts the firing out of [`Timer::sending`]. `lazy` if a look at the channel fired it.
-    fn send_time(&self, kernel: &dyn Kernel, seq: u64, when: Nanos, lazy: bool) -> Option<Gp>;
+    /// Counts the firing out of [`Timer::sending`]. A look at the channel that fires the timer says
+    /// how late that is.
+    fn send_time(&self, seq: u64, when: Nanos, late: Option<Nanos>) -> Option<Gp>;
     /// Calls `change` under the channel's lock, then drops what is buffered; whether something was.
-    fn change(&self, kernel: &dyn Kernel, change: &mut dyn FnMut()) -> bool;
+    fn change(&self, change: &mut dyn FnMut()) -> bool;
 }
 
 /// One timer.

@@ -7,7 +7,7 @@ use gopark_trace::rule::Rule;
 use gopark_trace::words::{PollMode, Queue, YieldKind};
 
 use super::{Validator, has_work};
-use crate::things::{MStatus, PStatus};
+use crate::things::PStatus;
 
 /// A wake that an M owes: it put work somewhere, or stopped looking because it found some, and
 /// nobody looks. In the lab nothing comes in between.
@@ -152,7 +152,7 @@ impl Validator {
         let busy = self.world.procs().saturating_sub(self.world.idle_ps().len()) as u32;
         if let Some(Rule::MaySpin { .. }) = record.rule {
             // After a poll an M goes on spinning if it spun before, whatever the others do.
-            let polled = self.world.m(m).is_some_and(|m| m.status == MStatus::Spinning);
+            let polled = self.look(Some(m)).is_some_and(|m| m.polled);
             let few = spinning.saturating_mul(2) < busy;
             self.expect(few || polled, "R27", record.seq, || {
                 format!("{m} looks for work with {spinning} spinning and {busy} busy Ps")
@@ -232,7 +232,9 @@ impl Validator {
             Event::MWake { m, spinning: true, .. } | Event::MStart { m, spinning: true, .. } => {
                 doing.woke = Some(*m);
             }
-            Event::GoStart { .. } => doing.woke = None,
+            Event::GoStart { .. } => (doing.woke, doing.polled) = (None, false),
+            Event::PollEnd { .. } => doing.polled = true,
+            Event::StealTry { .. } | Event::MPark { .. } => doing.polled = false,
             Event::MSpin { on, .. } => {
                 doing.gave_up = !on && matches!(record.rule, Some(Rule::StopsSpinning { .. }));
             }

@@ -35,6 +35,11 @@ impl Call {
         Self { kernel, site, claims: Vec::new() }
     }
 
+    /// For who is inside the runtime already: a look at a channel, or an M that runs timers.
+    pub(super) fn inside() -> Self {
+        Self { kernel: kernel(), site: None, claims: Vec::new() }
+    }
+
     /// Takes the first off a queue who can still be had: one that waits in a select must be won
     /// (Go's `dequeue`).
     #[inline]

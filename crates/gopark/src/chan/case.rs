@@ -6,6 +6,7 @@
 
 use std::cell::{Cell, OnceCell};
 use std::panic::Location;
+use std::sync::Arc;
 
 use gopark_trace::ids::ChanId;
 use gopark_trace::ring::Stamp;
@@ -15,6 +16,7 @@ use super::hchan::{Chan, Slot, State, Way};
 use super::{Receiver, Sender, recv_at, send_at, send_on_closed};
 use crate::g::Gp;
 use crate::lock::RawLock;
+use crate::timers::Timer;
 use crate::waitq::Waiter;
 
 /// What a select asks of a case.
@@ -24,6 +26,9 @@ pub(crate) trait Op {
 
     /// Whether it sends.
     fn sends(&self) -> bool;
+
+    /// The timer of its channel.
+    fn timer(&self) -> Option<&Arc<Timer>>;
 
     /// Does it by itself, as if there were no select around it.
     fn alone(&self, at: &'static Location<'static>);
@@ -151,6 +156,10 @@ impl<T: Send + 'static> Op for Case<'_, T> {
 
     fn sends(&self) -> bool {
         self.sends
+    }
+
+    fn timer(&self) -> Option<&Arc<Timer>> {
+        self.chan.and_then(|chan| chan.timer.as_ref())
     }
 
     #[track_caller]

@@ -24,6 +24,7 @@ use crate::g::Gp;
 use crate::ids::{Bond, FOREIGN};
 use crate::kernel::{IdKind, Kernel, Look, stamp};
 use crate::lock::{Guard, Lock};
+use crate::timers::Timer;
 use crate::waitq::{Taken, WaitQueue, Waiter};
 
 /// The channel itself.
@@ -33,6 +34,8 @@ pub(super) struct Chan<T> {
     cap: u32,
     /// How many values are buffered; written under the lock, read from anywhere.
     len: AtomicU32,
+    /// The timer that sends on it.
+    pub(super) timer: Option<Arc<Timer>>,
     pub(super) state: Lock<State<T>>,
 }
 
@@ -48,7 +51,7 @@ pub(super) enum Slot<T> {
 
 /// What lies under the lock.
 pub(super) struct State<T> {
-    buffer: VecDeque<T>,
+    pub(super) buffer: VecDeque<T>,
     pub(super) recvq: WaitQueue<Slot<T>>,
     pub(super) sendq: WaitQueue<Slot<T>>,
     closed: bool,
@@ -108,17 +111,32 @@ fn waits<T>(waiter: &&Waiter<T>) -> bool {
 }
 
 impl<T> Chan<T> {
+    /// Its room, for its users: that of a timer seems to have none.
     pub(super) fn cap(&self) -> usize {
-        self.cap as usize
+        if self.timer.is_some() { 0 } else { self.cap as usize }
     }
 
+    /// How many are buffered, for its users.
     pub(super) fn len(&self) -> usize {
-        self.len.load(Ordering::Relaxed) as usize
+        if self.timer.is_some() { 0 } else { self.len.load(Ordering::Relaxed) as usize }
+    }
+
+    /// Whether there is room for one more.
+    fn has_room(&self, state: &State<T>) -> bool {
+        state.buffer.len() < self.cap as usize
     }
 }
 
 impl<T: Send + 'static> Chan<T> {
     pub(super) fn new(cap: usize) -> Arc<Self> {
+        Self::with_timer(cap, |_| None)
+    }
+
+    /// Makes one, with a timer that sends on it.
+    pub(super) fn with_timer(
+        cap: usize,
+        timer: impl FnOnce(&Weak<Self>) -> Option<Arc<Timer>>,
+    ) -> Arc<Self> {
         let mut buffer = VecDeque::new();
         let Some(room) = u32::try_from(cap).ok().filter(|_| buffer.try_reserve_exact(cap).is_ok())
         else {
@@ -137,6 +155,7 @@ impl<T: Send + 'static> Chan<T> {
             me: Weak::clone(me),
             cap: room,
             len: AtomicU32::new(0),
+            timer: timer(me),
             state: Lock::new(state),
         })
     }
@@ -145,7 +164,16 @@ impl<T: Send + 'static> Chan<T> {
     #[track_caller]
     #[inline]
     pub(super) fn enter(&self, at: &'static Location<'static>) -> (Call, Guard<'_, State<T>>) {
-        let mut call = Call::enter(at);
+        let call = Call::enter(at);
+        if let Some(timer) = &self.timer {
+            call.kernel.timer_look(timer);
+        }
+        self.lock(call)
+    }
+
+    /// As [`Chan::enter`], for who has passed the gate.
+    #[inline]
+    pub(super) fn lock(&self, mut call: Call) -> (Call, Guard<'_, State<T>>) {
         let mut state = self.state.lock();
         self.join(&mut call, &mut state);
         (call, state)
@@ -207,7 +235,7 @@ impl<T: Send + 'static> Chan<T> {
         if let Some(receiver) = call.dequeue(&mut state.recvq) {
             return Some(Way::With(receiver));
         }
-        (state.buffer.len() < self.cap()).then_some(Way::Buffer)
+        self.has_room(state).then_some(Way::Buffer)
     }
 
     /// Sends this way. Gives who is to be made ready when the lock is released, or the value if the
@@ -241,7 +269,7 @@ impl<T: Send + 'static> Chan<T> {
 
     /// Whether a value could be sent now.
     pub(super) fn can_send(&self, state: &State<T>) -> bool {
-        state.closed || state.recvq.iter().any(|w| waits(&w)) || state.buffer.len() < self.cap()
+        state.closed || state.recvq.iter().any(|w| waits(&w)) || self.has_room(state)
     }
 
     // ---- receive ----
@@ -258,7 +286,13 @@ impl<T: Send + 'static> Chan<T> {
         let waiter = Waiter::new(call.kernel.current(), Slot::Waiting(None));
         // SAFETY: this goroutine parks next and goes on only when it is off the list.
         unsafe { state.recvq.push_back(&waiter) };
+        if let Some(timer) = &self.timer {
+            call.kernel.timer_block(timer);
+        }
         call.park(state, WaitReason::ChanReceive, Rule::RecvBlocks {});
+        if let Some(timer) = &self.timer {
+            call.kernel.timer_unblock(timer);
+        }
         match waiter.slot.into_inner() {
             Slot::Done(value) => value,
             Slot::Closed(_) => None,
@@ -351,7 +385,7 @@ impl<T: Send + 'static> Chan<T> {
     }
 
     /// Says how many are buffered, also to those who do not take the lock.
-    fn count(&self, state: &State<T>) -> u32 {
+    pub(super) fn count(&self, state: &State<T>) -> u32 {
         let len = state.buffer.len() as u32;
         self.len.store(len, Ordering::Relaxed);
         len

@@ -177,7 +177,7 @@ impl<Pl: Platform> Sched<Pl> {
                 self.wakep(m);
             }
             Firing::Send(chan, seq, when) => {
-                if let Some(g) = chan.send_time(self, seq, when, false) {
+                if let Some(g) = chan.send_time(seq, when, None) {
                     self.ready_on(m, g, None, None);
                 }
             }
@@ -242,7 +242,7 @@ impl<Pl: Platform> Sched<Pl> {
         // Without a channel nobody can receive.
         let Some(chan) = chan.upgrade() else { return change() };
         let mut changed = None;
-        let taken_back = chan.change(self, &mut || changed = Some(change()));
+        let taken_back = chan.change(&mut || changed = Some(change()));
         let mut changed = changed.expect("the channel has called it");
         changed.was.pending |= taken_back;
         changed
@@ -363,10 +363,11 @@ impl<Pl: Platform> Sched<Pl> {
         if held.when > now {
             return;
         }
+        let late = now.minus(held.when);
         let firing = decide(timer, &mut held, now);
         drop(held);
         if let Firing::Send(chan, seq, when) = firing
-            && let Some(g) = chan.send_time(self, seq, when, true)
+            && let Some(g) = chan.send_time(seq, when, Some(late))
         {
             self.ready_on(m, g, None, None);
         }

@@ -11,6 +11,7 @@
 //! As Go's compiler, `select!` makes that operation alone of one case and no default.
 
 use std::panic::Location;
+use std::sync::Arc;
 
 use gopark_trace::event::Event;
 use gopark_trace::ids::ChanId;
@@ -23,6 +24,7 @@ use crate::chan::case::AnyCase;
 use crate::chan::{Call, park_for_ever};
 use crate::kernel::{Commit, Held, Kernel, Park, stamp_g};
 use crate::lock::RawLock;
+use crate::timers::Timer;
 
 /// Room for what a select works out; each as long as there are cases.
 pub(super) struct Scratch<'s> {
@@ -87,6 +89,7 @@ pub(super) fn selectgo(
     let poll = poll_order(cases, scratch.poll, prefer, &*call.kernel);
     let locks = lock_order(cases, poll, scratch.locks);
     let sel = Sel { cases, poll, locks, default };
+    sel.timers().for_each(|timer| call.kernel.timer_look(timer));
 
     let locked = Locked::take(locks);
     for case in sel.polled() {
@@ -120,6 +123,11 @@ impl<'a> Sel<'a> {
     fn polled(&self) -> impl Iterator<Item = &'a AnyCase<'a>> {
         let cases = self.cases;
         self.poll.iter().map(move |&i| &cases[i as usize])
+    }
+
+    /// The timers of their channels.
+    fn timers(&self) -> impl Iterator<Item = &'a Arc<Timer>> {
+        self.polled().filter_map(|case| case.0.timer())
     }
 
     /// How many cases could go on.
@@ -176,6 +184,7 @@ impl<'a> Sel<'a> {
             // SAFETY: all locks are held, and `leave` comes before this returns, for every case.
             unsafe { case.0.wait(g) };
         }
+        self.timers().for_each(|timer| call.kernel.timer_block(timer));
         g.select.open();
         // SAFETY: all locks are held.
         let stamps = unsafe { self.stamps(call) };
@@ -192,6 +201,7 @@ impl<'a> Sel<'a> {
             commit: Commit::UnlockAll(&raw const held),
         });
         let _locked = Locked::take(self.locks);
+        self.timers().for_each(|timer| call.kernel.timer_unblock(timer));
         // SAFETY: all locks are held.
         let stamps = unsafe { self.stamps(call) };
         let mut won = None;

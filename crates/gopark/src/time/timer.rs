@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use gopark_trace::ids::Nanos;
 
-use crate::chan::Receiver;
+use crate::chan::{Receiver, timer_chan};
 use crate::current::kernel;
 use crate::go::detached_entry;
 use crate::kernel::{TimerSet, TimerWas};
@@ -31,16 +31,34 @@ enum Does {
 }
 
 impl Set {
+    pub(super) fn sending() -> Self {
+        let (timer, c) = timer_chan();
+        Self { timer, does: Does::Send(c) }
+    }
+
     fn running(f: Arc<dyn Fn() + Send + Sync>) -> Self {
         Self { timer: timers::Timer::new(Action::Func), does: Does::Run(f) }
     }
 
     /// Sets it for the first time.
     #[track_caller]
-    fn first(self, after: Duration, period: Duration, at: &'static Location<'static>) -> Self {
+    pub(super) fn first(
+        self,
+        after: Duration,
+        period: Duration,
+        at: &'static Location<'static>,
+    ) -> Self {
         self.timer.join_run(&*kernel());
         self.reset(after, period, at);
         self
+    }
+
+    /// The channel it sends on.
+    pub(super) fn c(&self) -> Option<&Receiver<Duration>> {
+        match &self.does {
+            Does::Send(c) => Some(c),
+            Does::Run(_) => None,
+        }
     }
 
     /// Sets it; whether it was set and had not fired.
@@ -107,6 +125,23 @@ impl Set {
 pub struct Timer(Set);
 
 impl Timer {
+    /// A timer that sends the moment it was due on its channel after `time` (`time.NewTimer`).
+    ///
+    /// # Panics
+    /// Outside a goroutine.
+    #[track_caller]
+    pub fn new(time: Duration) -> Self {
+        Self(Set::sending().first(time, Duration::ZERO, Location::caller()))
+    }
+
+    /// Its channel (`C`). It looks empty always; only a receive says whether the timer has fired.
+    ///
+    /// # Panics
+    /// If the timer runs a function: it has no channel.
+    pub fn c(&self) -> &Receiver<Duration> {
+        self.0.c().expect("a timer that runs a function has no channel")
+    }
+
     /// Stops the timer (`Stop`). True if that is why it does not fire; false if it has fired or was
     /// stopped before. After it nothing is received from the channel. It does not wait for a
     /// function that runs already.
@@ -129,6 +164,16 @@ impl Timer {
     }
 }
 
+/// The channel of a new timer (`time.After`): it gives the moment the timer was due, after `time`.
+///
+/// # Panics
+/// Outside a goroutine.
+#[track_caller]
+pub fn after(time: Duration) -> Receiver<Duration> {
+    let timer = Set::sending().first(time, Duration::ZERO, Location::caller());
+    timer.c().expect("it sends").clone()
+}
+
 /// Runs `f` in a goroutine of its own after `time` (`time.AfterFunc`), unless the timer is stopped
 /// before. A timer that is reset runs `f` again. Dropping the timer does not stop it.
 ///
@@ -143,6 +188,12 @@ pub fn after_func(time: Duration, f: impl Fn() + Send + Sync + 'static) -> Timer
 
 impl fmt::Debug for Timer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Timer").field(&self.0.timer).finish()
+        f.debug_tuple("Timer").field(&self.0).finish()
+    }
+}
+
+impl fmt::Debug for Set {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.timer.fmt(f)
     }
 }
