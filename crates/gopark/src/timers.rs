@@ -335,3 +335,6 @@ impl fmt::Debug for TimerRef {
         write!(f, "TimerRef({:p})", self.0)
     }
 }
+
+#[cfg(test)]
+mod tests;

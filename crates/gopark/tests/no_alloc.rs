@@ -19,6 +19,7 @@ use std::time::Duration;
 use child::{end_of, stderr};
 use gopark::sink::Memory;
 use gopark::sync::{Mutex, WaitGroup};
+use gopark::time::{Ticker, Timer};
 use gopark::trace::Event;
 use gopark::{Receiver, Sender, chan, go, lab, log, select, sleep, work, yield_now};
 use live::live;
@@ -342,6 +343,29 @@ fn sleeping_allocates_nothing() {
         };
         allocates_nothing(1, &["TimerAdd", "TimerFire", "PollStart"], set_up);
         allocates_nothing(4, &["TimerAdd", "TimerFire", "PollStart"], set_up);
+    });
+}
+
+#[test]
+fn timers_and_tickers_allocate_nothing() {
+    alone("timers_and_tickers_allocate_nothing", || {
+        let set_up = || {
+            let (timer, ticker) =
+                (Timer::new(Duration::from_micros(10)), Ticker::new(Duration::from_micros(50)));
+            move || {
+                timer.reset(Duration::from_micros(30));
+                timer.c().recv();
+                timer.reset(Duration::from_secs(1));
+                timer.stop();
+                // With nobody blocked, then with somebody.
+                work(Duration::from_micros(120));
+                ticker.c().recv();
+                ticker.c().recv();
+            }
+        };
+        let shows = ["TimerAdd", "TimerFire", "TimerStop", "ChanSend", "PollStart"];
+        allocates_nothing(1, &shows, set_up);
+        allocates_nothing(2, &shows, set_up);
     });
 }
 

@@ -4,12 +4,13 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use gopark::sink::Memory;
+use gopark::time::{Ticker, Timer, after_func};
 use gopark::trace::Event;
 use gopark::trace::ids::{GId, Nanos, PId, TimerId};
 use gopark::trace::record::Record;
 use gopark::trace::rule::Rule;
-use gopark::trace::words::WaitReason;
-use gopark::{Failure, chan, go, lab, log, park_forever, sleep};
+use gopark::trace::words::{Queue, TimerKind, WaitReason};
+use gopark::{Failure, chan, go, lab, log, park_forever, sleep, work, yield_now};
 
 use crate::runs::{after, every_record, follow, made, mixed, on_one_p};
 
@@ -225,4 +226,168 @@ fn r105_a_sleeper_is_no_deadlock_until_it_has_woken() {
         matches!(r.event, Event::GoPark { why: WaitReason::SelectNoCases | WaitReason::Sleep, .. })
     });
     assert_eq!(parks.count(), 2);
+}
+
+#[test]
+fn r73_a_timer_goes_to_the_heap_of_the_p_that_sets_it_and_stays_there_until_it_is_settled() {
+    let records = on_one_p(|| {
+        let timer = after_func(Duration::from_millis(5), || {});
+        timer.reset(Duration::from_millis(7));
+        timer.stop();
+        timer.reset(Duration::from_millis(9));
+        sleep(Duration::from_millis(20));
+        timer.reset(Duration::from_millis(1));
+    });
+    let kept = Some(Rule::StaysOnHeap { p: PId(0) });
+    let own = Some(Rule::TimerOnOwnHeap { p: PId(0) });
+    let told: Vec<_> = records
+        .iter()
+        .filter_map(|r| match r.event {
+            Event::TimerAdd { kind: TimerKind::AfterFunc, .. } => Some(("add", r.rule.clone())),
+            Event::TimerReset { .. } => Some(("reset", r.rule.clone())),
+            Event::TimerStop { was_set: true, .. } => Some(("stop", r.rule.clone())),
+            _ => None,
+        })
+        .collect();
+    let expected = [("add", own.clone()), ("reset", None), ("stop", None), ("add", kept)];
+    assert_eq!(told[..4], expected);
+    // It fired and left the heap: now it goes to one again.
+    assert_eq!(told[4..], [("add", own)]);
+}
+
+#[test]
+fn r77_a_channel_timer_is_in_a_heap_only_while_a_goroutine_is_blocked_on_it() {
+    let records = on_one_p(|| {
+        let ticker = Ticker::new(Duration::from_millis(5));
+        let timer = Timer::new(Duration::from_millis(5));
+        log("nobody is blocked");
+        timer.reset(Duration::from_millis(6));
+        sleep(Duration::from_millis(8));
+        log("both are due");
+        assert!(timer.c().recv().is_some() && ticker.c().recv().is_some());
+        log("one is blocked");
+        ticker.c().recv();
+        log("it is not any more");
+    });
+    let of_chan = |r: &&Record| {
+        matches!(
+            r.event,
+            Event::TimerAdd { kind: TimerKind::Channel | TimerKind::Ticker, .. }
+                | Event::TimerReset { .. }
+        )
+    };
+    let blocked = after(&records, "one is blocked");
+    let before = records.len() - blocked.len();
+    assert_eq!(records[..before].iter().find(of_chan), None);
+    // Due and unwatched, they were fired by the receives.
+    let looks = after(&records, "both are due").iter().filter(|r| {
+        matches!(r.event, Event::ChanSend { .. })
+            && matches!(r.rule, Some(Rule::TimerAtLook { late }) if late >= Nanos(2_000_000))
+    });
+    assert_eq!(looks.count(), 2);
+    // In the heap from the block to the wake-up, where it ticked once more.
+    let main = Some(GId(1));
+    let told: Vec<_> = blocked
+        .iter()
+        .filter_map(|r| match r.event {
+            Event::TimerAdd { g, .. } => Some(("add", g)),
+            Event::TimerFire { .. } => Some(("fire", main)),
+            Event::TimerStop { was_set: true, .. } => {
+                assert_eq!(r.rule, Some(Rule::TimerUnwatched {}));
+                Some(("leave", main))
+            }
+            _ => None,
+        })
+        .collect();
+    assert_eq!(told, [("add", main), ("fire", main), ("add", main), ("leave", main)]);
+}
+
+#[test]
+fn r78_the_next_tick_is_a_whole_number_of_periods_later() {
+    let records = on_one_p(|| {
+        let ticker = Ticker::new(Duration::from_millis(5));
+        let c = ticker.c().clone();
+        drop(go(move || c.iter().for_each(drop)));
+        yield_now();
+        work(Duration::from_millis(17));
+        sleep(Duration::from_millis(10));
+    });
+    let next: Vec<_> = records
+        .iter()
+        .filter_map(|r| match (&r.event, &r.rule) {
+            (Event::TimerAdd { when, .. }, Some(Rule::TickerNext { period, late })) => {
+                assert_eq!(*period, Nanos(5_000_000));
+                Some((when.0 / 5_000_000, late.0 / 5_000_000))
+            }
+            _ => None,
+        })
+        .collect();
+    // Due at 5 ms, 12 ms late: at 20 ms again. In units of the period, which began a moment later.
+    assert_eq!(next, [(4, 2), (5, 0), (6, 0)]);
+}
+
+#[test]
+fn r79_what_an_after_func_runs_runs_in_a_new_goroutine() {
+    let records = on_one_p(|| {
+        let (told, ran) = chan(0);
+        drop(after_func(Duration::from_millis(1), move || told.send(())));
+        ran.recv();
+    });
+    let fire = records.iter().position(is_fire).expect("it fires");
+    let create = &records[fire + 1];
+    assert!(
+        matches!(create.event, Event::GoCreate { parent: None, to: Queue::Slot(PId(0)), .. }),
+        "{create}"
+    );
+    assert_eq!(create.actor.g, None, "the scheduler makes it");
+}
+
+#[test]
+fn r80_a_timer_that_is_set_earlier_breaks_the_poll() {
+    let mut broken = 0;
+    for seed in 0..20 {
+        let memory = Memory::default();
+        let run = lab(seed).procs(2).unwatched().record(memory.clone());
+        run.run(|| {
+            let timer = after_func(Duration::from_secs(3_600), || {});
+            sleep(Duration::from_millis(1));
+            // The other M may wait for the hour to pass by now.
+            work(Duration::from_millis(1));
+            timer.reset(Duration::from_millis(1));
+            work(Duration::from_millis(5));
+        });
+        let records = memory.records();
+        let reset = records.iter().position(|r| matches!(r.event, Event::TimerReset { .. }));
+        let reset = reset.expect("it was set anew");
+        let Event::TimerReset { when, .. } = records[reset].event else { unreachable!() };
+        let polled = records[..reset]
+            .iter()
+            .rev()
+            .find(|r| matches!(r.event, Event::PollStart { .. } | Event::PollEnd { .. }));
+        if matches!(polled.map(|r| &r.event), Some(Event::PollStart { .. })) {
+            assert_eq!(records[reset + 1].rule, Some(Rule::EarlierTimer { when }));
+            broken += 1;
+        }
+        let fire = records.iter().rfind(|r| is_fire(r)).expect("it fired");
+        assert!(fire.time.minus(when) < Nanos(20_000), "seed {seed}: {fire}");
+    }
+    assert!(broken > 10, "{broken}");
+}
+
+#[test]
+fn r105_a_function_is_no_deadlock_until_it_has_run_and_a_stopped_one_does_not_count() {
+    for (stop, ends) in [(false, 7_000_000), (true, 0)] {
+        let memory = Memory::default();
+        let run = lab(1).procs(1).unwatched().record(memory.clone());
+        let ran: Result<(), Failure> = run.try_run(move || {
+            let timer = after_func(Duration::from_millis(7), || {});
+            assert_eq!(stop && timer.stop(), stop);
+            park_forever();
+        });
+        let failure = ran.expect_err("nobody is left");
+        assert!(failure.text.starts_with("fatal error: all goroutines are asleep"), "{failure}");
+        let records = memory.records();
+        let end = records.last().expect("it ended").time;
+        assert!((Nanos(ends)..Nanos(ends + 10_000)).contains(&end), "{end}");
+    }
 }
