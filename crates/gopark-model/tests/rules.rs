@@ -15,6 +15,8 @@ mod picking;
 #[path = "rules/selecting.rs"]
 mod selecting;
 
+#[path = "rules/timers.rs"]
+mod timers;
 #[path = "rules/waking.rs"]
 mod waking;
 
