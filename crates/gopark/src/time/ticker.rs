@@ -18,7 +18,8 @@ use crate::chan::Receiver;
 ///     let ticker = Ticker::new(Duration::from_secs(1));
 ///     ticker.c().iter().take(3).collect()
 /// });
-/// assert_eq!(ticks, [1, 2, 3].map(|n| ticks[0] * n));
+/// assert_eq!(ticks[1] - ticks[0], Duration::from_secs(1));
+/// assert_eq!(ticks[2] - ticks[0], Duration::from_secs(2));
 /// ```
 pub struct Ticker(Set);
 
