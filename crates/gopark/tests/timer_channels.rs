@@ -12,7 +12,7 @@ use drives::both_drives;
 use gopark::sync::WaitGroup;
 use gopark::time::{Ticker, Timer, after, after_func, since_start, sleep, tick};
 use gopark::trace::words::EndKind;
-use gopark::{Receiver, chan, go, lab, work, yield_now};
+use gopark::{Receiver, chan, go, lab, select, work, yield_now};
 use traced::{traced_lab, traced_live};
 
 const MICRO: Duration = Duration::from_micros(1);
@@ -21,11 +21,11 @@ const FREE: Duration = Duration::ZERO;
 
 /// Whether nothing comes for a while.
 fn silent(c: &Receiver<Duration>) -> bool {
-    let (told, either) = chan(2);
-    let (c, other) = (c.clone(), told.clone());
-    drop(go(move || told.send(c.recv())));
-    drop(after_func(10 * MILLI, move || other.send(None)));
-    either.recv() == Some(None)
+    let while_ = after(10 * MILLI);
+    select! {
+        recv(c) => false,
+        recv(while_) => true,
+    }
 }
 
 // ---- After and Timer ----
@@ -328,11 +328,216 @@ fn a_ticker_needs_a_period() {
     }
 }
 
+/// Go: TestTickLtZeroDuration, and the nil `C` of an AfterFunc timer.
 #[test]
-fn the_timer_of_a_function_has_no_channel() {
-    let program = || drop(after_func(MILLI, || {}).c().clone());
-    let failure = lab(1).unwatched().try_run(program).expect_err("it panics");
-    assert!(failure.text.contains("has no channel"), "{failure}");
+fn no_period_is_no_channel_and_the_timer_of_a_function_has_none() {
+    both_drives(
+        || (tick(FREE).is_nil(), after_func(MILLI, || {}).c().is_nil(), tick(MILLI).is_nil()),
+        |got| assert_eq!(got, Ok((true, true, false))),
+    );
+}
+
+// ---- looks without waiting, and selects ----
+
+/// Go: TestChan, for a timer: every look, with every state of the timer before it.
+#[test]
+fn a_look_without_waiting_finds_the_timer_fired_exactly_when_it_is_due() {
+    for procs in [1, 2] {
+        traced_lab(1, procs, FREE, || {
+            let timer = Timer::new(1_000 * MILLI);
+            let c = timer.c();
+            let none = || {
+                assert!(c.try_recv().is_err(), "no tick yet");
+                let default = select! {
+                    recv(c) => false,
+                    default => true,
+                };
+                assert!(default && c.is_empty() && c.cap() == 0);
+            };
+            none();
+            // Stopped before, at and after its time.
+            assert!(timer.stop() && !timer.stop());
+            sleep(2_000 * MILLI);
+            none();
+            assert!(!timer.reset(MILLI));
+            none();
+            sleep(MILLI);
+            assert!(timer.stop(), "due, not received");
+            none();
+            // Received by a look.
+            assert!(!timer.reset(MILLI));
+            sleep(5 * MILLI);
+            let due = c.try_recv().expect("due");
+            assert_eq!(due, Some(since_start() - 4 * MILLI));
+            none();
+            assert!(!timer.stop());
+            // Set later before its time, and after it.
+            timer.reset(MILLI);
+            assert!(timer.reset(10 * MILLI));
+            sleep(5 * MILLI);
+            none();
+            sleep(5 * MILLI);
+            assert!(timer.reset(10 * MILLI), "due, not received");
+            none();
+            sleep(9 * MILLI);
+            none();
+            sleep(MILLI);
+            assert_eq!(c.try_recv(), Ok(Some(since_start())));
+            // Stopped with a value of a firing that had come to a heap: somebody was blocked before.
+            timer.reset(MILLI);
+            let other = c.clone();
+            let blocked = go(move || other.recv());
+            assert_eq!(blocked.join().expect("no panic"), Some(since_start()));
+            none();
+        });
+    }
+}
+
+/// The timer may still be in a heap after a select has left it: that is no reason not to fire it.
+#[test]
+fn a_look_finds_a_due_timer_also_right_after_a_select_has_left_it() {
+    let due = traced_lab(1, 1, FREE, || {
+        let (timer, ticker) = (Timer::new(3 * MILLI), Ticker::new(2 * MILLI));
+        let wake = after(MILLI);
+        select! {
+            recv(timer.c()) => unreachable!("it is not due"),
+            recv(ticker.c()) => unreachable!("it is not due"),
+            recv(wake) => {}
+        }
+        // Nobody looks after timers meanwhile.
+        work(4 * MILLI);
+        let due = [timer.c().try_recv(), ticker.c().try_recv(), ticker.c().try_recv()];
+        (due.map(Result::ok), ticker.c().recv())
+    });
+    let first = [Some(Some(3 * MILLI)), Some(Some(2 * MILLI)), None];
+    assert_eq!(due, (first, Some(6 * MILLI)));
+}
+
+/// Go: TestChan, for a ticker; TestManualTicker.
+#[test]
+fn a_ticker_looked_at_without_waiting_keeps_one_tick_and_its_beat() {
+    traced_lab(1, 1, FREE, || {
+        let ticker = Ticker::new(100 * MILLI);
+        let c = ticker.c();
+        let start = since_start();
+        assert!(c.try_recv().is_err());
+        for beat in 1..4_u32 {
+            sleep(100 * MILLI);
+            assert_eq!(c.try_recv(), Ok(Some(start + beat * 100 * MILLI)));
+            assert!(c.try_recv().is_err(), "one a beat");
+        }
+        sleep(350 * MILLI);
+        assert_eq!(c.try_recv(), Ok(Some(start + 400 * MILLI)));
+        assert!(c.try_recv().is_err(), "those in between are gone");
+        sleep(50 * MILLI);
+        assert_eq!(c.try_recv(), Ok(Some(start + 700 * MILLI)));
+        sleep(100 * MILLI);
+        ticker.stop();
+        assert!(c.try_recv().is_err());
+        ticker.reset(10 * MILLI);
+        assert!(c.try_recv().is_err());
+        sleep(10 * MILLI);
+        assert_eq!(c.try_recv(), Ok(Some(since_start())));
+    });
+}
+
+#[test]
+fn a_select_with_a_timeout_takes_what_comes_first() {
+    for seed in 0..20 {
+        for procs in [1, 2, 4] {
+            let got = traced_lab(seed, procs, FREE, || {
+                let (tx, rx) = chan(0);
+                drop(go(move || {
+                    sleep(2 * MILLI);
+                    tx.send(1);
+                    sleep(20 * MILLI);
+                    tx.send(2);
+                }));
+                let mut got = Vec::new();
+                for _ in 0..2 {
+                    let timeout = after(10 * MILLI);
+                    got.push(select! {
+                        n = recv(rx) => (n, since_start()),
+                        recv(timeout) => (None, since_start()),
+                    });
+                }
+                got
+            });
+            assert_eq!(got, [(Some(1), 2 * MILLI), (None, 12 * MILLI)], "seed {seed}");
+        }
+    }
+}
+
+#[test]
+fn r77_a_select_leaves_the_timers_it_did_not_take() {
+    // Each round makes a timer that is due in an hour, waits for it beside something else, and
+    // forgets it. Then the program is dead at once, and not in an hour.
+    fn rounds() {
+        let (tx, rx) = chan(0);
+        drop(go(move || {
+            for n in 0..50_u32 {
+                yield_now();
+                tx.send(n);
+            }
+        }));
+        let ticker = Ticker::new(7 * MICRO);
+        let ticks_of = ticker.c();
+        let (mut got, mut ticks) = (0, 0);
+        while got < 50 {
+            let timeout = after(3_600_000 * MILLI);
+            select! {
+                recv(rx) => got += 1,
+                recv(ticks_of) => {
+                    ticks += 1;
+                    // A ticker that is always due would keep the others from running.
+                    yield_now();
+                }
+                recv(timeout) => unreachable!("an hour is long"),
+            }
+        }
+        assert!(ticks < 1_000_000);
+    }
+    for procs in [1, 2, 4] {
+        for seed in 0..10 {
+            traced_lab(seed, procs, Duration::from_nanos(100), rounds);
+            let ran = lab(seed).procs(procs).unwatched().try_run(|| {
+                rounds();
+                let before = since_start();
+                drop(after_func(MILLI, move || assert!(since_start() < before + 2 * MILLI)));
+                gopark::park_forever();
+            });
+            assert_eq!(ran.map(|(): ()| ()).expect_err("dead").kind, EndKind::Deadlock);
+        }
+        for _ in 0..10 {
+            traced_live(procs, rounds);
+        }
+    }
+}
+
+#[test]
+fn one_timer_in_several_cases_and_several_selects() {
+    both_drives(
+        || {
+            let timer = Timer::new(MILLI);
+            let (told, got) = chan(4);
+            for _ in 0..4 {
+                let (c, told) = (timer.c().clone(), told.clone());
+                drop(go(move || {
+                    let case = select! {
+                        recv(c) => 1,
+                        recv(c) => 2,
+                    };
+                    told.send(case);
+                }));
+            }
+            for _ in 0..4 {
+                assert!((1..=2).contains(&got.recv().expect("open")));
+                timer.reset(100 * MICRO);
+            }
+            timer.stop()
+        },
+        |got| assert!(got.is_ok(), "{got:?}"),
+    );
 }
 
 // ---- R105 ----

@@ -70,9 +70,12 @@ fn a_function_is_not_starved_by_goroutines_that_give_way_to_each_other() {
             for (from, to) in [(here.1, there.0.clone()), (there.1, here.0.clone())] {
                 let stop = Arc::clone(&stop);
                 drop(wg.go(move || {
-                    while !stop.load(SeqCst) {
+                    loop {
                         from.recv();
                         to.send(());
+                        if stop.load(SeqCst) {
+                            break;
+                        }
                     }
                 }));
             }

@@ -350,13 +350,15 @@ impl<Pl: Platform> Sched<Pl> {
 
     // ---- channels ----
 
-    /// Fires the timer of a channel that is due and in no heap (`maybeRunChan`).
+    /// Fires the timer of a channel that is due, if nobody is blocked there (`maybeRunChan`). One
+    /// that is still in a heap, to be taken out, is fired too: Go leaves it until it is taken out.
     pub(super) fn look_at_timer(&self, m: &'static M, timer: &Arc<Timer>) {
-        if timer.seen() & HEAPED != 0 {
+        let watched = |bits: u8| bits & (HEAPED | ZOMBIE) == HEAPED;
+        if watched(timer.seen()) {
             return;
         }
         let mut held = timer.lock();
-        if held.when == UNSET || held.is(HEAPED) || held.run != self.run {
+        if held.when == UNSET || watched(held.bits) || held.run != self.run {
             return;
         }
         let now = self.pl.now();
@@ -365,6 +367,10 @@ impl<Pl: Platform> Sched<Pl> {
         }
         let late = now.minus(held.when);
         let firing = decide(timer, &mut held, now);
+        if held.is(HEAPED) {
+            // Its entry has the old time.
+            held.bits |= MODIFIED;
+        }
         drop(held);
         if let Firing::Send(chan, seq, when) = firing
             && let Some(g) = chan.send_time(seq, when, Some(late))

@@ -34,9 +34,9 @@ impl Ticker {
         Self(Set::sending().first(period, period, Location::caller()))
     }
 
-    /// Its channel (`C`). It looks empty always; only a receive says whether it has ticked.
+    /// Its channel (`C`). It looks empty always: only a receive says whether it has ticked.
     pub fn c(&self) -> &Receiver<Duration> {
-        self.0.c().expect("a ticker sends")
+        &self.0.c
     }
 
     /// Stops the ticker (`Stop`). After it nothing is received from the channel, which stays open:
@@ -61,13 +61,13 @@ impl Ticker {
     }
 }
 
-/// The channel of a new ticker (`time.Tick`).
+/// The channel of a new ticker (`time.Tick`); nil if there is no period.
 ///
 /// # Panics
-/// `non-positive interval for NewTicker`. Outside a goroutine.
+/// Outside a goroutine.
 #[track_caller]
 pub fn tick(period: Duration) -> Receiver<Duration> {
-    Ticker::new(period).c().clone()
+    if period.is_zero() { Receiver::nil() } else { Ticker::new(period).0.c }
 }
 
 impl fmt::Debug for Ticker {

@@ -19,25 +19,20 @@ const OTHER_RUN: &str = "gopark: this timer belongs to another run";
 /// A timer that is set, and can be stopped or set anew.
 pub(super) struct Set {
     timer: Arc<timers::Timer>,
-    does: Does,
-}
-
-/// What it does.
-enum Does {
-    /// Sends the time on a channel.
-    Send(Receiver<Duration>),
-    /// Runs a function in a goroutine.
-    Run(Arc<dyn Fn() + Send + Sync>),
+    /// The channel it sends on; nil if it runs a function.
+    pub(super) c: Receiver<Duration>,
+    /// What it runs, each time in a goroutine of its own.
+    f: Option<Arc<dyn Fn() + Send + Sync>>,
 }
 
 impl Set {
     pub(super) fn sending() -> Self {
         let (timer, c) = timer_chan();
-        Self { timer, does: Does::Send(c) }
+        Self { timer, c, f: None }
     }
 
     fn running(f: Arc<dyn Fn() + Send + Sync>) -> Self {
-        Self { timer: timers::Timer::new(Action::Func), does: Does::Run(f) }
+        Self { timer: timers::Timer::new(Action::Func), c: Receiver::nil(), f: Some(f) }
     }
 
     /// Sets it for the first time.
@@ -53,14 +48,6 @@ impl Set {
         self
     }
 
-    /// The channel it sends on.
-    pub(super) fn c(&self) -> Option<&Receiver<Duration>> {
-        match &self.does {
-            Does::Send(c) => Some(c),
-            Does::Run(_) => None,
-        }
-    }
-
     /// Sets it; whether it was set and had not fired.
     #[track_caller]
     pub(super) fn reset(
@@ -70,13 +57,7 @@ impl Set {
         at: &'static Location<'static>,
     ) -> bool {
         // Boxed before the runtime is entered: in it nobody may wait for malloc.
-        let entry = match &self.does {
-            Does::Send(_) => None,
-            Does::Run(f) => {
-                let f = Arc::clone(f);
-                Some(detached_entry(move || f()))
-            }
-        };
+        let entry = self.f.clone().map(|f| detached_entry(move || f()));
         let kernel = kernel();
         let site = kernel.site(at);
         kernel.gate();
@@ -134,12 +115,10 @@ impl Timer {
         Self(Set::sending().first(time, Duration::ZERO, Location::caller()))
     }
 
-    /// Its channel (`C`). It looks empty always; only a receive says whether the timer has fired.
-    ///
-    /// # Panics
-    /// If the timer runs a function: it has no channel.
+    /// Its channel (`C`); nil if the timer runs a function. It looks empty always: only a receive
+    /// says whether the timer has fired.
     pub fn c(&self) -> &Receiver<Duration> {
-        self.0.c().expect("a timer that runs a function has no channel")
+        &self.0.c
     }
 
     /// Stops the timer (`Stop`). True if that is why it does not fire; false if it has fired or was
@@ -170,8 +149,7 @@ impl Timer {
 /// Outside a goroutine.
 #[track_caller]
 pub fn after(time: Duration) -> Receiver<Duration> {
-    let timer = Set::sending().first(time, Duration::ZERO, Location::caller());
-    timer.c().expect("it sends").clone()
+    Set::sending().first(time, Duration::ZERO, Location::caller()).c
 }
 
 /// Runs `f` in a goroutine of its own after `time` (`time.AfterFunc`), unless the timer is stopped
