@@ -3,11 +3,11 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use gopark::sink::Nowhere;
 use gopark::sync::{Mutex, WaitGroup};
-use gopark::{chan, go, yield_now};
+use gopark::{chan, go, sleep, yield_now};
 
 /// Rounds of each measurement.
 const ROUNDS: usize = 7;
@@ -22,6 +22,7 @@ const WORKLOADS: &[(&str, Workload)] = &[
     ("ping-pong", ping_pong),
     ("chan-1-1", chan_1_1),
     ("mutex-8", mutex),
+    ("timers", timers),
 ];
 
 fn main() {
@@ -124,4 +125,21 @@ fn mutex() -> u64 {
     wg.wait();
     assert_eq!(*count.lock(), done.load(Ordering::Relaxed));
     8 * EACH
+}
+
+/// Goroutines that sleep for 1 to 100 ms, all at once: 1000 ns each if nothing but the sleeps took
+/// time.
+fn timers() -> u64 {
+    const SLEEPERS: u64 = 100_000;
+    let wg = WaitGroup::new();
+    let mut random = 0x9e37_79b9_7f4a_7c15_u64;
+    for _ in 0..SLEEPERS {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        let time = Duration::from_millis(random % 100 + 1);
+        drop(wg.go(move || sleep(time)));
+    }
+    wg.wait();
+    SLEEPERS
 }
