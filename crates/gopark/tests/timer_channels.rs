@@ -3,7 +3,7 @@
 
 #[path = "support/drives.rs"]
 mod drives;
-#[path = "support/traced.rs"]
+#[path = "support/traces.rs"]
 mod traced;
 
 use std::time::Duration;
