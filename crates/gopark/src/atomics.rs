@@ -4,7 +4,7 @@
 //! nothing in `proto` names `std::sync` itself.
 
 pub(crate) use std::sync::atomic::{
-    AtomicBool, AtomicU32, AtomicU64, Ordering, compiler_fence, fence,
+    AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering, compiler_fence, fence,
 };
 
 /// Sleeps until `word` is woken, unless it no longer holds `value`. May wake for no reason.

@@ -8,4 +8,5 @@ pub(crate) mod futex_lock;
 pub(crate) mod gword;
 pub(crate) mod note;
 pub(crate) mod select_word;
+pub(crate) mod poll_word;
 pub(crate) mod spinning;

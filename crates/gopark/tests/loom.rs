@@ -18,5 +18,7 @@ mod note;
 mod park;
 #[path = "loom/select.rs"]
 mod select;
+#[path = "loom/poll.rs"]
+mod poll;
 #[path = "loom/submit.rs"]
 mod submit;

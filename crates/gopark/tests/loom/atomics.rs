@@ -12,7 +12,7 @@
 use std::cell::Cell;
 
 use loom::sync::Mutex;
-pub(crate) use loom::sync::atomic::{AtomicU64, Ordering, fence};
+pub(crate) use loom::sync::atomic::{AtomicPtr, AtomicU64, Ordering, fence};
 use loom::thread::{self, Thread};
 
 loom::thread_local! {

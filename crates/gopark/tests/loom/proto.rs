@@ -9,5 +9,7 @@ pub(crate) mod gword;
 pub(crate) mod note;
 #[path = "../../src/proto/select_word.rs"]
 pub(crate) mod select_word;
+#[path = "../../src/proto/poll_word.rs"]
+pub(crate) mod poll_word;
 #[path = "../../src/proto/spinning.rs"]
 pub(crate) mod spinning;
