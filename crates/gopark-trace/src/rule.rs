@@ -4,7 +4,8 @@
 //! (its doc lines) and the Go function it comes from. [`Rule::checks`] names the conformance rules
 //! of the scheduler's rulebook that it stands for.
 
-use crate::ids::{GId, MId, Nanos, PId};
+use crate::ids::{FdId, GId, MId, Nanos, PId};
+use crate::words::FdDir;
 
 table! {
     /// A rule of the scheduler, with the numbers of one case.
@@ -229,6 +230,15 @@ table! {
     /// In the lab the clock jumps to the next timer when nobody can act.
     97 ClockJumps { to: Nanos }
         from "proc.go checkdead" => "nobody can act now: the lab's clock jumps to {to}";
+    /// Nothing to read, or no room to write: the goroutine parks until the poller says that the descriptor is ready, and then tries again itself.
+    106 ParkForFd { fd: FdId, dir: FdDir }
+        from "netpoll.go netpollblock" => "{fd} is not ready to {dir}: it parks until the poller says so, and tries again itself";
+    /// A deadline that is over wakes who waits for the descriptor, like any other ready: not through the poller.
+    107 DeadlineWakes { fd: FdId }
+        from "netpoll.go netpolldeadlineimpl" => "the deadline of {fd} is over: who waits for it is ready, in the slot of the P that runs the timer";
+    /// Who waits for a descriptor that is closed is woken by who closes it: not through the poller.
+    108 CloseWakes { fd: FdId }
+        from "netpoll.go pollUnblock" => "{fd} is closed: who waits for it is ready, in the slot of the P that closes it";
 
     /// A ticker fires again a whole number of periods after its last time: ticks that were missed are dropped.
     98 TickerNext { period: Nanos, late: Nanos }
@@ -430,6 +440,8 @@ impl Rule {
             99 => "R73",
             100 | 101 => "R77",
             102 => "R76",
+            106 => "R67",
+            107 | 108 => "R70",
             110 => "R82",
             113 => "R82",
             114 => "R83",
