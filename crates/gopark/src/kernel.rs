@@ -4,7 +4,10 @@
 //! the scheduler of the calling goroutine through this trait object. Each method is one runtime
 //! call; those marked *switches* may return on another thread.
 
+use std::net::SocketAddr;
+use std::os::fd::BorrowedFd;
 use std::panic::Location;
+use std::sync::atomic::AtomicI32;
 use std::sync::{Arc, Weak};
 
 use gopark_trace::event::Event;
@@ -12,10 +15,12 @@ use gopark_trace::ids::{GId, Nanos, Obj, PId, SiteId, TimerId};
 use gopark_trace::ring::{Stamp, Structure};
 use gopark_trace::rule::Rule;
 use gopark_trace::snapshot::Snapshot;
-use gopark_trace::words::{EndKind, WaitReason};
+use gopark_trace::words::{EndKind, FdDir, WaitReason};
 
 use crate::g::{Entry, Gp};
 use crate::lock::RawLock;
+use crate::netpoll::{Opened, PollDesc, Room};
+use crate::platform::Origin;
 use crate::timers::Timer;
 use crate::timers::heap::Dead;
 
@@ -84,6 +89,21 @@ pub(crate) enum Commit {
     UnlockAll(*const Held),
     /// A timer at this time.
     Sleep(Nanos),
+    /// One direction of a descriptor, which stays open meanwhile.
+    Poll(&'static PollDesc, FdDir),
+}
+
+/// A descriptor to be registered.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct NewFd<'a> {
+    /// The descriptor.
+    pub(crate) fd: BorrowedFd<'a>,
+    /// What it is, for viewers.
+    pub(crate) what: &'static str,
+    /// Who may have its other end.
+    pub(crate) origin: Origin,
+    /// From where.
+    pub(crate) site: Option<SiteId>,
 }
 
 /// What is held when a goroutine parks in several places at once, or in one whose order in a live
@@ -253,4 +273,16 @@ pub(crate) trait Kernel: Send + Sync {
     fn alive(&self) -> u64;
     /// Gives the calling goroutine a name.
     fn set_name(&self, name: String);
+    /// As [`Kernel::gate`], before a call that uses a descriptor.
+    fn io_gate(&self);
+    /// The caller uses a descriptor once more, without a gate in between.
+    fn before_io(&self);
+    /// The count that [`Room::new`] wants.
+    fn poll_waiters(&self) -> Arc<AtomicI32>;
+    /// Registers a descriptor with the poller (`pollOpen`). May be called under the lock of its owner.
+    fn poll_open(&self, new: NewFd<'_>, room: &mut Room) -> Opened;
+    /// The descriptor has addresses now; where it connects to, if it does.
+    fn poll_peer(&self, desc: &'static PollDesc, fd: BorrowedFd<'_>, to: Option<SocketAddr>);
+    /// Takes a descriptor out of the poller, before it is closed (`pollClose`). Nobody waits for it.
+    fn poll_close(&self, desc: &'static PollDesc, fd: BorrowedFd<'_>);
 }

@@ -31,6 +31,7 @@ mod proto;
 
 mod g;
 mod m;
+mod netpoll;
 mod p;
 mod runq;
 mod timers;
@@ -47,6 +48,7 @@ mod link;
 mod chan;
 mod go;
 mod ids;
+pub mod net;
 pub mod racy;
 mod run;
 mod select;

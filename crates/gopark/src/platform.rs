@@ -5,12 +5,17 @@
 
 pub(crate) mod lab;
 pub(crate) mod live;
+mod poller;
+
+use std::net::SocketAddr;
+use std::os::fd::BorrowedFd;
 
 use gopark_trace::ids::{MId, Nanos, SiteId};
 use gopark_trace::ring::Stamp;
 
 use crate::kernel::Ev;
 use crate::m::M;
+use crate::netpoll::{FdEvents, PollDesc};
 use crate::sched::Sched;
 
 /// Where the scheduler stands when it passes a gate.
@@ -26,6 +31,24 @@ pub(crate) enum Gate {
     Release,
     /// An M that stopped spinning is about to look once more.
     Recheck,
+}
+
+/// How long a poll waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Patience {
+    /// Not at all.
+    None,
+    /// Until this moment, or for ever.
+    Until(Option<Nanos>),
+}
+
+/// Who may have the other end of a descriptor: a lab must know for whom real time has to pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// The runtime made it: if the other end is outside, its addresses say so.
+    Made,
+    /// The program brought it: the other end may be anybody's.
+    Brought,
 }
 
 /// The ground under the scheduler.
@@ -52,10 +75,25 @@ pub(crate) trait Platform: Sized + 'static {
     fn sleep(&self, m: &M);
     /// Wakes an M that sleeps or is about to.
     fn wake(&self, m: &M);
-    /// Waits until `until`, or until [`Platform::poll_break`].
-    fn poll(&self, m: &M, until: Option<Nanos>);
+    /// Asks for descriptors that became ready, and waits for them as long as that takes, until the
+    /// moment in `patience`, or until [`Platform::poll_break`]. One M at a time waits; who does not
+    /// want to wait does not wait for that one either.
+    fn poll(&self, m: &M, patience: Patience, events: &mut FdEvents);
     /// Breaks a poll off, or the next one if none is in progress.
     fn poll_break(&self);
+    /// Events of this descriptor are told from now on, both directions, each time it becomes ready.
+    fn poll_add(
+        &self,
+        fd: BorrowedFd<'_>,
+        desc: &'static PollDesc,
+        origin: Origin,
+    ) -> std::io::Result<()>;
+    /// Its addresses are known now; where it connects to, if it does.
+    fn poll_peer(&self, fd: BorrowedFd<'_>, desc: &'static PollDesc, to: Option<SocketAddr>);
+    /// Its events are told no more.
+    fn poll_remove(&self, fd: BorrowedFd<'_>, desc: &'static PollDesc);
+    /// A goroutine is about to use a descriptor: what others have sent has arrived.
+    fn before_io(&self);
     /// A random number.
     fn random(&self, m: &M) -> u32;
     /// Waits a moment while others act (`usleep(3)` before a slot is robbed).

@@ -3,6 +3,7 @@
 //! In reading order:
 //! - [`find`]: what runs next: `findRunnable`, `stealWork`, the search in its exact order.
 //! - [`wake`]: who is woken for it: `ready`, `wakep`, `startm`, `stopm`, the idle lists.
+//! - [`netpoll`]: who polls, and where the goroutines go that a poll gives.
 //! - [`run`]: an M's life: `schedule`, `execute`, `park_m`, `goexit`.
 //! - [`timers`]: timers are set, stopped and fired, and the poller told of the next.
 //! - [`spawn`]: `newproc`, goroutine ids and free lists.
@@ -21,6 +22,7 @@ mod end;
 mod find;
 mod handoff;
 mod look;
+mod netpoll;
 mod preempt;
 mod run;
 mod shrink;
@@ -48,6 +50,7 @@ use crate::g::{GList, Gp};
 use crate::kernel::{Ev, IdKind, Kernel, Look, Spawn};
 use crate::lock::{Guard, Lock};
 use crate::m::{M, SYSMON};
+use crate::netpoll::Netpoll;
 use crate::p::P;
 use crate::platform::{Gate, Platform};
 use crate::proto::spinning::Spinning;
@@ -148,6 +151,8 @@ pub(crate) struct Sched<Pl: Platform> {
     polling: AtomicBool,
     /// Until when it waits.
     poll_until: AtomicU64,
+    /// Descriptors, and who waits for them.
+    pub(crate) netpoll: Netpoll,
     /// The run is over.
     ending: AtomicBool,
     /// The world is being stopped or stands; somebody does that.
@@ -253,6 +258,7 @@ impl<Pl: Platform> Sched<Pl> {
             needspinning: AtomicBool::new(false),
             polling: AtomicBool::new(false),
             poll_until: AtomicU64::new(u64::MAX),
+            netpoll: Netpoll::new(),
             ending: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
             world: AtomicBool::new(false),

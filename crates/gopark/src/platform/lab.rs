@@ -13,8 +13,12 @@
 //! of the goroutine it runs, one level deeper. That is what a nested coroutine allows, and what
 //! `gopark-fiber`'s first test is about.
 
+mod outside;
+
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::os::fd::BorrowedFd;
 use std::panic::Location;
 use std::sync::Arc;
 
@@ -25,11 +29,13 @@ use gopark_trace::record::{Certainty, Record};
 use gopark_trace::ring::Stamp;
 use gopark_trace::words::EndKind;
 
-use super::{Gate, Platform};
+use self::outside::{Look, Outside};
+use super::{Gate, Origin, Patience, Platform};
 use crate::conductor::{Conductor, Verdict};
 use crate::current;
 use crate::kernel::Ev;
 use crate::m::{M, next_random};
+use crate::netpoll::{FdEvents, PollDesc};
 use crate::sched::{Ended, MAX_PS, Sched, Sysmon};
 use crate::sink::Sink;
 
@@ -76,6 +82,8 @@ pub(crate) struct Lab {
     stacks: RefCell<Stacks>,
     /// A break that came before the poll.
     poll_broken: Cell<bool>,
+    /// Descriptors of the system.
+    outside: Outside,
     output: RefCell<Output>,
     conductor: Option<Arc<Conductor>>,
     sysmon: RefCell<Sysmon>,
@@ -102,6 +110,7 @@ impl Lab {
             ms: RefCell::new(Vec::new()),
             stacks: RefCell::new(stacks),
             poll_broken: Cell::new(false),
+            outside: Outside::default(),
             output: RefCell::new(Output { seq: 0, sites: HashMap::new(), sink }),
             conductor,
             sysmon: RefCell::new(Sysmon::new(MAX_PS)),
@@ -121,6 +130,7 @@ impl Lab {
         }
         let restore = Restore(current::set(std::ptr::null()));
         while !sched.is_ending() {
+            self.look_outside();
             let Some(first) = self.first_moment() else { break };
             // At the end of time it has nothing to wait for.
             if self.sysmon_at.get() <= first && self.sysmon_at.get() < Nanos::MAX {
@@ -201,6 +211,31 @@ impl Lab {
         Some(next)
     }
 
+    /// Who polls gets its turn if a descriptor is ready before the clock moves.
+    fn look_outside(&self) {
+        let (ms, now) = (self.ms.borrow(), self.clock.get());
+        let Some(poller) = ms.iter().find(|m| matches!(m.turn.get(), Turn::Polling(_))) else {
+            return;
+        };
+        let first = ms.iter().filter_map(|m| moment(m)).min();
+        if first.is_some_and(|first| first <= now) {
+            return;
+        }
+        let stop = || {
+            let seq = self.output.borrow().seq;
+            self.conductor.as_ref().is_some_and(|conductor| conductor.wants(seq, now))
+        };
+        if let Look::At(at) = self.outside.look(now, first, stop) {
+            poller.turn.set(Turn::At(at));
+        }
+    }
+
+    /// Whether somebody polls for descriptors, so that the clock must not move without a look.
+    fn polls_outside(&self) -> bool {
+        let polls = self.ms.borrow().iter().any(|m| matches!(m.turn.get(), Turn::Polling(_)));
+        polls && self.outside.is_waited_for()
+    }
+
     /// Ends the turn of `m`; it can act again at `turn`.
     fn end_turn(&self, m: &M, turn: Turn) {
         let lab_m = self.ms.borrow()[m.id.0 as usize];
@@ -216,8 +251,10 @@ impl Lab {
         let until = self.clock.get().plus(time);
         let others =
             self.ms.borrow().iter().filter(|o| o.m.id != m.id).filter_map(|o| moment(o)).min();
-        let alone = others.is_none_or(|other| other > until) && self.sysmon_at.get() > until;
-        if alone && self.conductor.is_none() {
+        let alone = others.is_none_or(|other| other > until)
+            && self.sysmon_at.get() > until
+            && self.conductor.is_none();
+        if alone && !self.polls_outside() {
             // Nobody else could act before: the turn would come straight back.
             self.clock.set(until);
             return;
@@ -294,12 +331,15 @@ impl Platform for Lab {
         }
     }
 
-    fn poll(&self, m: &M, until: Option<Nanos>) {
-        if self.poll_broken.replace(false) {
+    fn poll(&self, m: &M, patience: Patience, events: &mut FdEvents) {
+        self.outside.ask(events);
+        let Patience::Until(until) = patience else { return };
+        if self.poll_broken.replace(false) || !events.as_slice().is_empty() {
             return;
         }
         self.end_turn(m, Turn::Polling(until));
         self.poll_broken.set(false);
+        self.outside.ask(events);
     }
 
     fn poll_break(&self) {
@@ -309,6 +349,27 @@ impl Platform for Lab {
         if let Some(m) = ms.iter().find(|m| matches!(m.turn.get(), Turn::Polling(_))) {
             m.turn.set(Turn::At(now));
         }
+    }
+
+    fn poll_add(
+        &self,
+        fd: BorrowedFd<'_>,
+        desc: &'static PollDesc,
+        origin: Origin,
+    ) -> std::io::Result<()> {
+        self.outside.add(fd, desc, origin)
+    }
+
+    fn poll_peer(&self, fd: BorrowedFd<'_>, desc: &'static PollDesc, to: Option<SocketAddr>) {
+        self.outside.peer(fd, desc, to);
+    }
+
+    fn poll_remove(&self, fd: BorrowedFd<'_>, desc: &'static PollDesc) {
+        self.outside.remove(fd, desc);
+    }
+
+    fn before_io(&self) {
+        self.outside.before_io();
     }
 
     fn random(&self, _m: &M) -> u32 {

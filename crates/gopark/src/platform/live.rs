@@ -11,6 +11,8 @@ mod hold;
 mod threads;
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::os::fd::BorrowedFd;
 use std::panic::Location;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,18 +22,20 @@ use gopark_trace::event::Event;
 use gopark_trace::ids::{MId, Nanos, SiteId};
 use gopark_trace::ring::{Consumer, Producer, Scratch, Stamp, ring};
 use gopark_trace::words::EndKind;
-use mio::{Events, Poll, Token, Waker};
+use mio::{Registry, Waker};
 use parking_lot::Mutex;
 
 pub(crate) use self::drain::Drain;
 pub(crate) use self::hold::ThreadCell;
 use self::threads::Threads;
-use super::{Gate, Platform};
+use super::poller::{self, Poller};
+use super::{Gate, Origin, Patience, Platform};
 use crate::conductor::{Conductor, Verdict};
 use crate::current;
 use crate::kernel::Ev;
 use crate::lock::Lock;
 use crate::m::M;
+use crate::netpoll::{FdEvents, PollDesc};
 use crate::sched::{Ended, Sched};
 
 /// Words of an M's ring of records: 4 MiB, some 100,000 events.
@@ -39,12 +43,6 @@ pub(crate) const RING_WORDS: usize = 1 << 19;
 /// How long an M looks for its wake-up before it sleeps: a wake across processors costs tens of
 /// microseconds, so a few are well spent. Measured, not from Go.
 const NOTE_SPINS: u32 = 1_000;
-
-/// The poller: what one M at a time waits in.
-struct Poller {
-    poll: Poll,
-    events: Events,
-}
 
 /// The recording side of an M.
 pub(crate) struct Recorder {
@@ -69,6 +67,8 @@ pub(crate) struct Live {
     /// The clock's reading while it stands; `u64::MAX` while it goes.
     stands_at: AtomicU64,
     poller: Lock<Poller>,
+    /// Where descriptors are registered, also while an M waits in the poller.
+    registry: Registry,
     waker: Waker,
     threads: Threads,
     /// The rings of Ms, with their readers; empty while the drain reads them.
@@ -85,13 +85,14 @@ impl Live {
         conductor: Option<Arc<Conductor>>,
         ring_words: usize,
     ) -> std::io::Result<Self> {
-        let poll = Poll::new()?;
-        let waker = Waker::new(poll.registry(), Token(0))?;
+        let poller = Poller::new()?;
+        let (registry, waker) = (poller.registry()?, poller.waker()?);
         Ok(Self {
             start: Instant::now(),
             stood: AtomicU64::new(0),
             stands_at: AtomicU64::new(u64::MAX),
-            poller: Lock::new(Poller { poll, events: Events::with_capacity(128) }),
+            poller: Lock::new(poller),
+            registry,
             waker,
             threads: Threads::new(),
             rings: Mutex::new(Vec::new()),
@@ -225,19 +226,40 @@ impl Platform for Live {
         m.note.wake();
     }
 
-    fn poll(&self, m: &M, until: Option<Nanos>) {
-        let timeout = until.map(|when| Duration::from_nanos(when.minus(self.now()).0));
-        let mut poller = self.poller.lock();
-        let Poller { poll, events } = &mut *poller;
-        // An interrupted wait is a short wait: the caller looks at the clock anyway.
-        let _ = poll.poll(events, timeout);
-        let _ = m;
+    fn poll(&self, _m: &M, patience: Patience, events: &mut FdEvents) {
+        let (poller, timeout) = match patience {
+            Patience::None => (self.poller.try_lock(), Some(Duration::ZERO)),
+            Patience::Until(until) => {
+                let timeout = until.map(|when| Duration::from_nanos(when.minus(self.now()).0));
+                (Some(self.poller.lock()), timeout)
+            }
+        };
+        // Somebody waits there: what comes is for that one.
+        let Some(mut poller) = poller else { return };
+        poller.wait(timeout, events);
     }
 
     fn poll_break(&self) {
         // It fails only when the eventfd's counter is full: then the poller wakes anyway.
         let _ = self.waker.wake();
     }
+
+    fn poll_add(
+        &self,
+        fd: BorrowedFd<'_>,
+        desc: &'static PollDesc,
+        _origin: Origin,
+    ) -> std::io::Result<()> {
+        poller::add(&self.registry, fd, desc.token())
+    }
+
+    fn poll_peer(&self, _: BorrowedFd<'_>, _: &'static PollDesc, _: Option<SocketAddr>) {}
+
+    fn poll_remove(&self, fd: BorrowedFd<'_>, _desc: &'static PollDesc) {
+        poller::remove(&self.registry, fd);
+    }
+
+    fn before_io(&self) {}
 
     fn random(&self, m: &M) -> u32 {
         (m.random() >> 32) as u32

@@ -66,7 +66,7 @@ impl<T> PollWord<T> {
 
     /// Forgets readiness that nobody has used: the caller tries for itself next (`pollReset`).
     pub(crate) fn reset(&self) {
-        self.0.store(nil(), Ordering::Relaxed);
+        self.0.swap(nil(), Ordering::AcqRel);
     }
 
     /// Step 1 of a wait, and the fence before step 3.
@@ -78,8 +78,7 @@ impl<T> PollWord<T> {
                 Err(found) if !found.is_null() => return Begin::DoubleWait,
                 Err(_) => {}
             }
-            let waits =
-                self.0.compare_exchange(nil(), wait(), Ordering::AcqRel, Ordering::Relaxed);
+            let waits = self.0.compare_exchange(nil(), wait(), Ordering::AcqRel, Ordering::Relaxed);
             if waits.is_ok() {
                 // Pairs with the fence in `PollInfo::say`.
                 fence(Ordering::SeqCst);

@@ -1,7 +1,9 @@
 //! The runtime calls of goroutines, for any platform.
 
+use std::net::SocketAddr;
+use std::os::fd::BorrowedFd;
 use std::panic::Location;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::{Arc, Weak};
 
 use gopark_trace::event::Event;
@@ -12,8 +14,11 @@ use gopark_trace::words::EndKind;
 
 use super::{Ended, Sched, emit};
 use crate::g::Gp;
-use crate::kernel::{Ev, IdKind, Kernel, Look, Park, Request, Spawn, TimerSet, TimerWas, stamp_g};
+use crate::kernel::{
+    Ev, IdKind, Kernel, Look, NewFd, Park, Request, Spawn, TimerSet, TimerWas, stamp_g,
+};
 use crate::m::M;
+use crate::netpoll::{Opened, PollDesc, Room};
 use crate::platform::{Gate, Platform};
 use crate::timers::Timer;
 use crate::timers::heap::Dead;
@@ -304,5 +309,29 @@ impl<Pl: Platform> Kernel for Sched<Pl> {
         let g = self.current();
         emit!(self, m, None, [stamp_g(g)], Event::GoName { g: g.gid(), name: name.clone() }, None);
         g.name.set(Some(name.into_boxed_str()));
+    }
+    fn io_gate(&self) {
+        self.call_gate();
+        self.pl.before_io();
+    }
+
+    fn before_io(&self) {
+        self.pl.before_io();
+    }
+
+    fn poll_waiters(&self) -> Arc<AtomicI32> {
+        self.netpoll.waiters()
+    }
+
+    fn poll_open(&self, new: NewFd<'_>, room: &mut Room) -> Opened {
+        self.open_fd(self.m(), new, room)
+    }
+
+    fn poll_peer(&self, desc: &'static PollDesc, fd: BorrowedFd<'_>, to: Option<SocketAddr>) {
+        self.pl.poll_peer(fd, desc, to);
+    }
+
+    fn poll_close(&self, desc: &'static PollDesc, fd: BorrowedFd<'_>) {
+        self.close_fd(self.m(), desc, fd);
     }
 }

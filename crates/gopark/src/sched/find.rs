@@ -5,16 +5,17 @@
 //! 2. every 61st tick the global queue;
 //! 3. slot, ring;
 //! 4. a batch of the global queue;
-//! 5. steal, four tries.
+//! 5. ask the poller, without waiting;
+//! 6. steal, four tries.
 //!
 //! Then, under the lock:
-//! 6. the global queue once more, or a note that work was left;
-//! 7. the P is given up.
+//! 7. the global queue once more, or a note that work was left;
+//! 8. the P is given up.
 //!
 //! Without P:
-//! 8. stop spinning, look at everything once more;
-//! 9. wait in the poller, one M at a time;
-//! 10. sleep.
+//! 9. stop spinning, look at everything once more;
+//! 10. wait in the poller, one M at a time;
+//! 11. sleep.
 
 use std::sync::atomic::Ordering;
 
@@ -22,7 +23,7 @@ use gopark_trace::event::Event;
 use gopark_trace::ids::{GId, Nanos, PId};
 use gopark_trace::ring::{Stamp, Structure};
 use gopark_trace::rule::Rule;
-use gopark_trace::words::{GlobalWhy, PollMode, Queue};
+use gopark_trace::words::{GlobalWhy, Queue};
 
 use super::wake::stamp_room;
 use super::{Locked, Sched, emit};
@@ -91,6 +92,9 @@ impl<Pl: Platform> Sched<Pl> {
             if local.is_some() {
                 return local;
             }
+            if let Some(found) = self.poll_before_stealing(m, p) {
+                return Some(found);
+            }
             if self.may_spin(m) {
                 match self.steal_work(m, p, &mut poll_until) {
                     Stolen::Work(found) => return Some(found),
@@ -113,10 +117,11 @@ impl<Pl: Platform> Sched<Pl> {
                 }
             }
             self.shrink_some(m);
-            if self.poll_blocking(m, poll_until, was_spinning) {
-                continue;
+            match self.poll_blocking(m, poll_until, was_spinning) {
+                LastLook::Work(found) => return Some(found),
+                LastLook::Again => continue,
+                LastLook::Released => self.stop_m(m),
             }
-            self.stop_m(m);
             m.p.get()?;
         }
     }
@@ -208,7 +213,7 @@ impl<Pl: Platform> Sched<Pl> {
         g
     }
 
-    /// Step 5's condition: already spinning, or few enough spin.
+    /// Step 6's condition: already spinning, or few enough spin.
     fn may_spin(&self, m: &'static M) -> bool {
         if m.spinning.get() {
             return true;
@@ -222,7 +227,7 @@ impl<Pl: Platform> Sched<Pl> {
         true
     }
 
-    /// Step 5: `stealWork`.
+    /// Step 6: `stealWork`.
     fn steal_work(&self, m: &'static M, p: &'static P, poll_until: &mut Option<Nanos>) -> Stolen {
         if self.procs() == 1 {
             return Stolen::Nothing;
@@ -356,7 +361,7 @@ impl<Pl: Platform> Sched<Pl> {
         Some(Found::in_hand(g))
     }
 
-    /// Steps 6 and 7, under the lock.
+    /// Steps 7 and 8, under the lock.
     fn release_unless_work(&self, m: &'static M, p: &'static P) -> LastLook {
         let mut locked = self.lock();
         if self.is_stopping() {
@@ -375,7 +380,7 @@ impl<Pl: Platform> Sched<Pl> {
         LastLook::Released
     }
 
-    /// Step 8: it counts itself out first, then looks at everything once more.
+    /// Step 9: it counts itself out first, then looks at everything once more.
     fn stop_spinning_and_recheck(&self, m: &'static M, poll_until: &mut Option<Nanos>) -> LastLook {
         self.stop_spinning(m, |spinning| Rule::StopsSpinning { spinning });
         self.gate(m, Gate::Recheck);
@@ -407,67 +412,10 @@ impl<Pl: Platform> Sched<Pl> {
         }
         LastLook::Released
     }
-
-    /// Step 9: the one M that waits for timers. True if there is a P to go on with.
-    fn poll_blocking(&self, m: &'static M, until: Option<Nanos>, was_spinning: bool) -> bool {
-        let Some(when) = until else { return false };
-        if self.polling.swap(true, Ordering::SeqCst) {
-            // Somebody waits there already: it must not wait for longer than our timer.
-            if self.poll_until.load(Ordering::SeqCst) > when.0 {
-                self.break_poll(m, when);
-            }
-            return false;
-        }
-        self.poll_until.store(when.0, Ordering::SeqCst);
-        emit!(
-            self,
-            m,
-            None,
-            [],
-            Event::PollStart { mode: PollMode::Blocking, until },
-            Rule::OnePollerWaits { until }
-        );
-        if !self.is_ending() {
-            self.pl.poll(m, until);
-        }
-        if self.is_ending() {
-            return false;
-        }
-        // Told before another M may poll: there is one at a time.
-        emit!(self, m, None, [], Event::PollEnd { gs: Vec::new() }, None);
-        self.poll_until.store(u64::MAX, Ordering::SeqCst);
-        self.polling.store(false, Ordering::SeqCst);
-        self.gate(m, Gate::Find);
-        if self.is_ending() {
-            return false;
-        }
-        let mut locked = self.lock();
-        let Some(p) = self.pidle_get(m, &mut locked) else { return false };
-        drop(locked);
-        self.acquire_p(m, p);
-        if was_spinning {
-            let busy = (self.procs() as u32).saturating_sub(self.idle_ps.load(Ordering::Relaxed));
-            self.become_spinning(m, Rule::MaySpin { spinning: self.spinning.count(), busy });
-        }
-        true
-    }
-
-    /// Breaks the poll off because a timer is due earlier.
-    pub(super) fn break_poll(&self, m: &M, when: Nanos) {
-        emit!(
-            self,
-            m,
-            None,
-            [],
-            Event::PollBreak { why: "a timer is due earlier".to_owned() },
-            Rule::EarlierTimer { when }
-        );
-        self.pl.poll_break();
-    }
 }
 
 /// What a last look before sleep brought.
-enum LastLook {
+pub(super) enum LastLook {
     /// Something to run, with a P.
     Work(Found),
     /// A P, and a reason to look at everything again.

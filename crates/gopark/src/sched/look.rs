@@ -95,6 +95,9 @@ impl<Pl: Platform> Sched<Pl> {
         numbers.extend(of_things);
         drop(things);
         look_at_locks(&mut state);
+        // A descriptor gives two numbers: it is opened, it is closed.
+        let fds = self.netpoll.open_fds();
+        numbers.extend(fds.into_iter().map(|fd| (Structure::Obj(Obj::Fd(fd)), 1)));
         numbers.extend(self.numbers());
         (state, numbers)
     }

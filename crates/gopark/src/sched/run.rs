@@ -193,6 +193,12 @@ impl<Pl: Platform> Sched<Pl> {
                 }
             },
             Commit::Sleep(when) => self.arm_sleep(m, p, g, when),
+            Commit::Poll(desc, dir) => {
+                if !desc.commit(dir, g) {
+                    // Something came in between: it is ready like any other.
+                    self.ready_on(m, g, None, None);
+                }
+            }
         }
         self.tell_poller(m);
     }
