@@ -40,9 +40,10 @@
 //!
 //! **Names** are looked up by the system, which blocks; addresses in numbers never do.
 //!
-//! In reading order: `fd` (what all have in common), `tcp`, `udp`, `unix`, `pipe`.
+//! In reading order: `fd` (what all have in common), `methods`, `tcp`, `udp`, `unix`, `pipe`.
 
 mod fd;
+mod methods;
 
 mod pipe;
 mod tcp;

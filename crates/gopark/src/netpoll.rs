@@ -7,7 +7,7 @@
 //!
 //! The table's lock orders that: an event is applied, and a descriptor is taken out, under it.
 //! Locks, in the order they are taken: the one of the descriptor's owner ([`crate::net`]), the
-//! table.
+//! table, a descriptor's deadlines ([`limits`]), those of timers.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicU64, Ordering};
@@ -17,7 +17,12 @@ use gopark_trace::words::FdDir;
 
 use crate::g::{G, GList, Gp};
 use crate::lock::Lock;
-use crate::proto::poll_word::{CLOSING, PollInfo, PollWord, READ_OVER, WRITE_OVER};
+use crate::proto::poll_word::{PollInfo, PollWord};
+
+mod limits;
+
+use self::limits::Limits;
+pub(crate) use self::limits::Whose;
 
 /// How many events one poll gives at the most.
 pub(crate) const EVENTS: usize = 128;
@@ -37,8 +42,8 @@ pub(crate) struct PollDesc {
     read: PollWord<G>,
     write: PollWord<G>,
     info: PollInfo,
-    /// What `info` says is changed under this lock.
-    said: Lock<u32>,
+    /// What `info` says, and the deadlines that it comes from.
+    limits: Limits,
     /// How many goroutines of the run are parked in words.
     waiters: Arc<AtomicI32>,
 }
@@ -61,7 +66,7 @@ impl PollDesc {
             read: PollWord::new(),
             write: PollWord::new(),
             info: PollInfo::new(),
-            said: Lock::new(0),
+            limits: Limits::default(),
             waiters,
         }
     }
@@ -84,19 +89,6 @@ impl PollDesc {
         }
     }
 
-    /// Whether there is a reason not to wait (`netpollcheckerr`).
-    pub(crate) fn error(&self, dir: FdDir) -> Result<(), PollError> {
-        let info = self.info.get();
-        let over = if dir == FdDir::Read { READ_OVER } else { WRITE_OVER };
-        if info & CLOSING != 0 {
-            Err(PollError::Closing)
-        } else if info & over != 0 {
-            Err(PollError::Timeout)
-        } else {
-            Ok(())
-        }
-    }
-
     /// Makes the wait of a goroutine that is off its stack known (`netpollblockcommit`). False if
     /// something came in between.
     pub(crate) fn commit(&self, dir: FdDir, g: Gp) -> bool {
@@ -114,19 +106,6 @@ impl PollDesc {
         let g = Gp::from_addr(self.word(dir).unblock(came)?)?;
         self.waiters.fetch_sub(1, Ordering::Relaxed);
         Some(g)
-    }
-
-    /// Nobody may wait any more; whoever does is taken out, readers first (`pollUnblock`).
-    pub(crate) fn evict(&self) -> [Option<Gp>; 2] {
-        self.say(CLOSING, true);
-        [self.unblock(FdDir::Read, false), self.unblock(FdDir::Write, false)]
-    }
-
-    /// Says something about it, or takes it back.
-    fn say(&self, what: u32, on: bool) {
-        let mut said = self.said.lock();
-        *said = if on { *said | what } else { *said & !what };
-        self.info.say(*said);
     }
 
     /// Whether a goroutine is parked on it; a guess.
@@ -274,8 +253,7 @@ impl Netpoll {
             None => table.grow(room)?,
         };
         desc.id.store(id.0, Ordering::Relaxed);
-        *desc.said.lock() = 0;
-        desc.info.say(0);
+        desc.clear_limits();
         desc.read.reset();
         desc.write.reset();
         self.inited.store(true, Ordering::Relaxed);

@@ -76,7 +76,6 @@ pub(crate) struct Hook {
 /// What a timer does when it fires.
 pub(crate) enum Action {
     /// Calls a hook.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the deadlines of descriptors"))]
     Deadline(Hook),
     /// Starts a goroutine with what is in [`State::entry`].
     Func,

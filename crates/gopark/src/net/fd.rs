@@ -9,6 +9,7 @@
 //!   takes the descriptor out of the poller and closes it, so no number of a descriptor is ever
 //!   used again while somebody still has it in hand.
 
+use std::cell::Cell;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
@@ -16,9 +17,10 @@ use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, AtomicPtr, AtomicU32, Ordering};
+use std::time::Duration;
 
 use gopark_trace::event::Event;
-use gopark_trace::ids::{Obj, SiteId};
+use gopark_trace::ids::{Nanos, Obj, SiteId};
 use gopark_trace::rule::Rule;
 use gopark_trace::words::{FdDir, WaitReason};
 use lock_api::MutexGuard;
@@ -29,9 +31,10 @@ use crate::g::Gp;
 use crate::ids::FOREIGN;
 use crate::kernel::{Commit, Kernel, NewFd, Park};
 use crate::lock::{Guard, Lock};
-use crate::netpoll::{Opened, PollDesc, PollError, Room};
+use crate::netpoll::{Opened, PollDesc, PollError, Room, Whose};
 use crate::platform::Origin;
 use crate::proto::poll_word::Begin;
+use crate::timers::due_at;
 use crate::waitq::{WaitQueue, Waiter};
 
 /// What std has for it.
@@ -55,12 +58,16 @@ struct State<S: Socket> {
     socket: Option<Arc<Shared<S>>>,
     /// The user wants no call to wait.
     impatient: bool,
+    /// How long a call may wait: one that reads, one that writes.
+    timeouts: [Option<Duration>; 2],
     read: Turns,
     write: Turns,
 }
 
 /// What came of asking for a turn. A share that is not needed goes out with it.
-enum Begun<'a, S: Socket> {
+pub(super) enum Begun<'a, S: Socket> {
+    /// It is registered; no turn was asked for.
+    Registered(Arc<Shared<S>>, &'static PollDesc),
     /// It is the caller's; but there may be a reason not to use it.
     Turn(Op<'a, S>, Result<(), PollError>),
     /// It is closed, or was while the caller waited.
@@ -146,6 +153,7 @@ impl<S: Socket> Fd<S> {
         let state = State {
             socket: Some(Arc::new(Shared { run, desc, socket })),
             impatient: false,
+            timeouts: [None; 2],
             read: Turns::new(),
             write: Turns::new(),
         };
@@ -160,8 +168,9 @@ impl<S: Socket> Fd<S> {
         loop {
             // What a turn in the runtime leaves is looked at and dropped in user code, where memory
             // may be waited for.
-            match self.try_begin(dir, at, &mut room) {
-                Begun::Turn(op, Ok(())) => return Ok(op),
+            match self.try_begin(Some(dir), at, &mut room) {
+                Begun::Turn(op, Ok(())) => return op.with_timer(),
+                Begun::Registered(..) => unreachable!("a turn was asked for"),
                 Begun::Turn(op, Err(error)) => {
                     drop(op);
                     return Err(why::<S>(error));
@@ -173,9 +182,26 @@ impl<S: Socket> Fd<S> {
         }
     }
 
+    /// Registers it if it is not yet; gives what the poller knows of it.
+    pub(super) fn registered(
+        &self,
+        at: &'static Location<'static>,
+    ) -> io::Result<(Arc<Shared<S>>, &'static PollDesc)> {
+        let mut room = Room::default();
+        loop {
+            match self.try_begin(None, at, &mut room) {
+                Begun::Registered(shared, desc) => return Ok((shared, desc)),
+                Begun::Turn(..) => unreachable!("no turn was asked for"),
+                Begun::Closed(_) => return Err(closed::<S>()),
+                Begun::NeedsRoom(_, waiters, many) => room = Room::new(waiters, many),
+                Begun::Failed(_, error) => return Err(error),
+            }
+        }
+    }
+
     fn try_begin(
         &self,
-        dir: FdDir,
+        dir: Option<FdDir>,
         at: &'static Location<'static>,
         room: &mut Room,
     ) -> Begun<'_, S> {
@@ -194,14 +220,18 @@ impl<S: Socket> Fd<S> {
                 Opened::Failed(error) => return Begun::Failed(shared, error),
             },
         };
+        let Some(dir) = dir else { return Begun::Registered(shared, desc) };
         let impatient = state.impatient;
+        let timeout = state.timeouts[usize::from(dir == FdDir::Write)];
         if !std::mem::replace(&mut state.turns(dir).taken, true) {
             drop(state);
         } else if queue(&*kernel, state, dir, desc, site) == Turn::Closed {
             return Begun::Closed(Some(shared));
         }
         // From here on the turn is given back, whatever happens.
-        let op = Op { fd: self, dir, shared, desc, impatient, site };
+        let limit = timeout.map(|timeout| due_at(kernel.now(), timeout.into()));
+        let op =
+            Op { fd: self, dir, shared, desc, impatient, site, limit, limited: Cell::new(false) };
         desc.word(dir).reset();
         Begun::Turn(op, desc.error(dir))
     }
@@ -252,8 +282,8 @@ impl<S: Socket> Fd<S> {
 
     /// Connects, parking until the other side has answered. *Switches.*
     #[track_caller]
-    pub(super) fn connect(&self, to: &SockAddr) -> io::Result<()> {
-        let op = self.begin(FdDir::Write)?;
+    pub(super) fn connect(&self, to: &SockAddr, timeout: Option<Duration>) -> io::Result<()> {
+        let op = self.begin(FdDir::Write)?.limit(timeout)?;
         let socket = SockRef::from(op.socket());
         match socket.connect(to) {
             Ok(()) => {}
@@ -314,7 +344,7 @@ impl<S: Socket> Fd<S> {
         let desc = shared.desc(&*kernel);
         let used = state.read.taken || state.write.taken;
         assert!(desc.is_some() || !used, "{FOREIGN}");
-        let evicted = desc.map_or([None, None], PollDesc::evict);
+        let evicted = desc.map_or([None, None], |desc| desc.evict(&*kernel, site));
         let mut queued = [FdDir::Read, FdDir::Write]
             .map(|dir| std::mem::replace(&mut state.turns(dir).next, WaitQueue::new()));
         drop(state);
@@ -345,6 +375,47 @@ impl<S: Socket> Fd<S> {
         Ok(socket)
     }
 
+    /// Sets the moment after which calls in these directions fail, or none (`SetDeadline`). Those that
+    /// wait and are too late already are let go.
+    #[track_caller]
+    pub(super) fn set_deadline(&self, dirs: &[FdDir], at: Option<Duration>) -> io::Result<()> {
+        let location = Location::caller();
+        let (shared, desc) = self.registered(location)?;
+        dirs.iter().for_each(|&dir| make_timer(desc, dir));
+        let kernel = kernel();
+        let site = kernel.site(location);
+        let when = at.map(|at| due_at(Nanos(0), at.into()));
+        let late = [FdDir::Read, FdDir::Write].map(|dir| {
+            let meant = dirs.contains(&dir);
+            meant.then(|| desc.set_limit(&*kernel, dir, Whose::All, when, site)).flatten()
+        });
+        for g in late.into_iter().flatten() {
+            kernel.ready(g, site, Some(Rule::DeadlineWakes { fd: desc.id() }));
+        }
+        let dead = kernel.dead_timers();
+        // What is left is dropped outside of the runtime: it frees.
+        drop(kernel);
+        drop((dead, shared));
+        Ok(())
+    }
+
+    /// How long a call in this direction may wait.
+    pub(super) fn timeout(&self, dir: FdDir) -> Option<Duration> {
+        let _kernel = kernel_if_any();
+        self.state.lock().timeouts[usize::from(dir == FdDir::Write)]
+    }
+
+    /// Sets how long a call in this direction may wait.
+    pub(super) fn set_timeout(&self, dir: FdDir, time: Option<Duration>) -> io::Result<()> {
+        if time == Some(Duration::ZERO) {
+            let text = "cannot set a 0 duration timeout";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+        }
+        let _kernel = kernel_if_any();
+        self.state.lock().timeouts[usize::from(dir == FdDir::Write)] = time;
+        Ok(())
+    }
+
     /// Its number, for calls that gopark does not have.
     pub(super) fn raw(&self) -> RawFd {
         self.share().map_or(-1, |shared| shared.socket.as_fd().as_raw_fd())
@@ -365,6 +436,11 @@ impl<S: Socket> Fd<S> {
 fn is_on_its_way(error: &io::Error) -> bool {
     let code = error.raw_os_error();
     matches!(code, Some(libc::EINPROGRESS | libc::EALREADY | libc::EINTR))
+}
+
+/// Makes the timer of one direction, if it is not there yet.
+fn make_timer(desc: &'static PollDesc, dir: FdDir) {
+    desc.make_timer(dir, |timer| timer.join_run(&*kernel()));
 }
 
 /// Waits for the turn in one direction. *Switches.*
@@ -400,9 +476,28 @@ pub(super) struct Op<'a, S: Socket> {
     desc: &'static PollDesc,
     impatient: bool,
     site: Option<SiteId>,
+    /// Until when it may wait, if not for ever.
+    limit: Option<Nanos>,
+    /// Whether the poller knows of that limit.
+    limited: Cell<bool>,
 }
 
 impl<S: Socket> Op<'_, S> {
+    /// With the timer of its limit, if it has one.
+    fn with_timer(self) -> io::Result<Self> {
+        if self.limit.is_some() {
+            make_timer(self.desc, self.dir);
+        }
+        Ok(self)
+    }
+
+    /// It may wait for this long from now on at the most.
+    pub(super) fn limit(self, timeout: Option<Duration>) -> io::Result<Self> {
+        let Some(timeout) = timeout else { return Ok(self) };
+        let limit = due_at(kernel().now(), timeout.into());
+        Self { limit: Some(limit), ..self }.with_timer()
+    }
+
     /// The socket.
     pub(super) fn socket(&self) -> &S {
         &self.shared.socket
@@ -434,6 +529,11 @@ impl<S: Socket> Op<'_, S> {
         kernel.gate();
         let (desc, dir) = (self.desc, self.dir);
         let word = desc.word(dir);
+        if self.limit.is_some() && !self.limited.replace(true) {
+            // Nobody waits in this direction but the caller, who does not yet.
+            let late = desc.set_limit(&*kernel, dir, Whose::Call, self.limit, self.site);
+            debug_assert!(late.is_none(), "there is one turn in each direction");
+        }
         loop {
             desc.error(dir)?;
             match word.begin() {
@@ -485,6 +585,9 @@ impl<S: Socket> Drop for Op<'_, S> {
     fn drop(&mut self) {
         // After the run nobody waits for the turn.
         let Some(kernel) = kernel_if_any() else { return };
+        if self.limited.get() {
+            let _ = self.desc.set_limit(&*kernel, self.dir, Whose::Call, None, self.site);
+        }
         let mut state = self.fd.state.lock();
         let turns = state.turns(self.dir);
         match turns.next.pop_front().map(|next| next.g) {
@@ -537,179 +640,3 @@ impl<S: Socket> fmt::Debug for Fd<S> {
         f.debug_struct("Fd").field("what", &S::WHAT).field("fd", &self.raw()).finish()
     }
 }
-
-/// Methods that ask or set something at the socket and never wait.
-macro_rules! options {
-    ($Type:ident, $Std:ty {
-        $($(#[$doc:meta])* $name:ident $(($arg:ident: $Arg:ty))? $(-> $Out:ty)?,)*
-    }) => {
-        impl $Type {
-            $(
-                $(#[$doc])*
-                ///
-                /// # Errors
-                /// If it was closed, or the system says so.
-                pub fn $name(&self $(, $arg: $Arg)?) -> io::Result<crate::net::fd::out!($($Out)?)> {
-                    self.fd.with(|s: &$Std| s.$name($($arg)?))
-                }
-            )*
-
-            /// Another handle to the same socket: deadlines and `close` are for all of them.
-            ///
-            /// # Errors
-            /// Never; as in std.
-            pub fn try_clone(&self) -> io::Result<Self> {
-                Ok(self.clone())
-            }
-
-            /// Closes it for all handles, and lets go of every goroutine that waits for it, with an
-            /// error ([`is_closed`](crate::net::is_closed)).
-            ///
-            /// # Errors
-            /// If it was closed already.
-            ///
-            /// # Panics
-            /// Outside a goroutine.
-            #[track_caller]
-            pub fn close(&self) -> io::Result<()> {
-                self.fd.close()
-            }
-
-            /// Whether calls that would wait fail with `WouldBlock` instead.
-            ///
-            /// # Errors
-            /// Never; as in std.
-            pub fn set_nonblocking(&self, on: bool) -> io::Result<()> {
-                self.fd.set_impatient(on);
-                Ok(())
-            }
-        }
-
-        impl std::fmt::Debug for $Type {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                self.fd.fmt(f)
-            }
-        }
-
-        impl std::os::fd::AsRawFd for $Type {
-            /// The number of its descriptor; -1 once it was closed.
-            fn as_raw_fd(&self) -> std::os::fd::RawFd {
-                self.fd.raw()
-            }
-        }
-    };
-}
-
-/// What a method gives: nothing unless it says so.
-macro_rules! out {
-    () => {
-        ()
-    };
-    ($Out:ty) => {
-        $Out
-    };
-}
-
-/// Conversions from and to what std has for it.
-macro_rules! from_std {
-    ($Type:ident, $Std:ty) => {
-        impl From<$Std> for $Type {
-            /// It is registered with the poller of the run in which it is first used.
-            fn from(socket: $Std) -> Self {
-                Self { fd: std::sync::Arc::new(crate::net::fd::Fd::brought(socket)) }
-            }
-        }
-
-        impl $Type {
-            /// What std has for it, with calls that block. Other handles see it closed.
-            ///
-            /// # Errors
-            /// If it was closed, or the system says so.
-            #[track_caller]
-            pub fn into_std(self) -> io::Result<$Std> {
-                self.fd.into_std(<$Std>::try_clone)
-            }
-        }
-    };
-}
-
-/// Reading and writing one direction each.
-macro_rules! reads {
-    ($Type:ty) => {
-        impl Read for $Type {
-            #[track_caller]
-            fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-                self.fd.io(Reads, |mut s| s.read(buf))
-            }
-
-            #[track_caller]
-            fn read_vectored(&mut self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
-                self.fd.io(Reads, |mut s| s.read_vectored(bufs))
-            }
-        }
-    };
-}
-
-/// As [`reads`].
-macro_rules! writes {
-    ($Type:ty) => {
-        impl Write for $Type {
-            #[track_caller]
-            fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-                self.fd.io(Writes, |mut s| s.write(buf))
-            }
-
-            #[track_caller]
-            fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
-                self.fd.io(Writes, |mut s| s.write_vectored(bufs))
-            }
-
-            /// No other write comes in between.
-            #[track_caller]
-            fn write_all(&mut self, mut buf: &[u8]) -> io::Result<()> {
-                if buf.is_empty() {
-                    return Ok(());
-                }
-                let op = self.fd.begin(Writes)?;
-                while !buf.is_empty() {
-                    match op.run(|mut s| s.write(buf))? {
-                        0 => return Err(io::ErrorKind::WriteZero.into()),
-                        n => buf = &buf[n..],
-                    }
-                }
-                Ok(())
-            }
-
-            fn flush(&mut self) -> io::Result<()> {
-                Ok(())
-            }
-        }
-    };
-}
-
-/// What a connection has: reads, writes, a shutdown, deadlines.
-macro_rules! stream {
-    ($Type:ident, $Std:ty) => {
-        crate::net::fd::reads!($Type);
-        crate::net::fd::reads!(&$Type);
-        crate::net::fd::writes!($Type);
-        crate::net::fd::writes!(&$Type);
-
-        impl $Type {
-            /// Ends reading, writing or both. Who waits to read gets the end of the stream, and so
-            /// does the other side, after what was written.
-            ///
-            /// # Errors
-            /// If it was closed, or the system says so.
-            ///
-            /// # Panics
-            /// Outside a goroutine.
-            #[track_caller]
-            pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
-                self.fd.enter(|s| s.shutdown(how))
-            }
-        }
-    };
-}
-
-pub(super) use {from_std, options, out, reads, stream, writes};

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use gopark_trace::words::FdDir::{Read as Reads, Write as Writes};
 
-use super::fd::{Fd, Socket, from_std, options, reads, writes};
+use super::fd::{Fd, Socket};
+use super::methods::{deadlines, from_std, options, reads, writes};
 
 /// Makes calls on a pipe return instead of block.
 fn set_nonblocking(fd: BorrowedFd<'_>, on: bool) -> io::Result<()> {
@@ -62,6 +63,8 @@ options!(PipeReader, io::PipeReader {});
 options!(PipeWriter, io::PipeWriter {});
 from_std!(PipeReader, io::PipeReader);
 from_std!(PipeWriter, io::PipeWriter);
+deadlines!(PipeReader: read);
+deadlines!(PipeWriter: write);
 reads!(PipeReader);
 reads!(&PipeReader);
 writes!(PipeWriter);

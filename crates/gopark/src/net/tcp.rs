@@ -9,7 +9,8 @@ use std::time::Duration;
 use gopark_trace::words::FdDir::{Read as Reads, Write as Writes};
 use socket2::{Domain, Protocol, SockRef, TcpKeepalive, Type};
 
-use super::fd::{Fd, Socket, from_std, options, stream};
+use super::fd::{Fd, Socket};
+use super::methods::{deadlines, from_std, options, stream};
 
 /// How many connections may wait to be accepted: the system takes its own limit if that is less
 /// (`maxListenerBacklog`).
@@ -125,6 +126,7 @@ options!(TcpListener, std::net::TcpListener {
 });
 
 from_std!(TcpListener, std::net::TcpListener);
+deadlines!(TcpListener);
 
 /// The connections that come to a listener; it never ends.
 pub struct Incoming<'a> {
@@ -193,8 +195,7 @@ impl TcpStream {
     fn connect_one(addr: &SocketAddr, timeout: Option<Duration>) -> io::Result<Self> {
         let socket = socket(addr, Type::STREAM, Protocol::TCP)?;
         let fd = Arc::new(Fd::made(std::net::TcpStream::from(socket)));
-        let _ = timeout;
-        fd.connect(&(*addr).into())?;
+        fd.connect(&(*addr).into(), timeout)?;
         let stream = Self { fd };
         stream.fd.with(set_up)?;
         Ok(stream)

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use gopark_trace::words::FdDir::{Read as Reads, Write as Writes};
 
-use super::fd::{Fd, Socket, from_std, options};
+use super::fd::{Fd, Socket};
+use super::methods::{deadlines, from_std, options};
 use super::tcp::each;
 
 impl Socket for std::net::UdpSocket {
@@ -190,3 +191,4 @@ options!(UdpSocket, std::net::UdpSocket {
 });
 
 from_std!(UdpSocket, std::net::UdpSocket);
+deadlines!(UdpSocket);

@@ -10,7 +10,8 @@ use std::sync::Arc;
 use gopark_trace::words::FdDir::{Read as Reads, Write as Writes};
 use socket2::{Domain, SockAddr, Type};
 
-use super::fd::{Fd, Socket, from_std, options, stream};
+use super::fd::{Fd, Socket};
+use super::methods::{deadlines, from_std, options, stream};
 use super::tcp::BACKLOG;
 
 impl Socket for net::UnixListener {
@@ -88,6 +89,7 @@ options!(UnixListener, net::UnixListener {
 });
 
 from_std!(UnixListener, net::UnixListener);
+deadlines!(UnixListener);
 
 /// The connections that come to a Unix listener; it never ends.
 pub struct UnixIncoming<'a> {
@@ -126,7 +128,7 @@ impl UnixStream {
     #[track_caller]
     pub fn connect(path: impl AsRef<Path>) -> io::Result<Self> {
         let fd = Arc::new(Fd::made(net::UnixStream::from(socket(Type::STREAM)?)));
-        fd.connect(&SockAddr::unix(path)?)?;
+        fd.connect(&SockAddr::unix(path)?, None)?;
         Ok(Self { fd })
     }
 
@@ -277,3 +279,4 @@ options!(UnixDatagram, net::UnixDatagram {
 });
 
 from_std!(UnixDatagram, net::UnixDatagram);
+deadlines!(UnixDatagram);

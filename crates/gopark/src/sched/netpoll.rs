@@ -299,6 +299,8 @@ impl<Pl: Platform> Sched<Pl> {
     /// Takes a descriptor out of the poller (`poll_runtime_pollClose`).
     pub(super) fn close_fd(&self, m: &M, desc: &'static PollDesc, fd: BorrowedFd<'_>) {
         let id = desc.id();
+        let waits = desc.evict(self, None);
+        debug_assert!(waits.iter().all(Option::is_none), "who waits has a share of it");
         self.pl.poll_remove(fd, desc);
         emit!(self, m, None, [fd_stamp(id, 1)], Event::FdClose { fd: id }, None);
         self.netpoll.close(desc);

@@ -170,7 +170,13 @@ impl<Pl: Platform> Sched<Pl> {
             Firing::Call(hook, seq) => {
                 // SAFETY: who made the timer keeps `arg` valid while it is set.
                 let ready = unsafe { (hook.run)(hook.arg, seq) };
-                ready.into_iter().flatten().for_each(|g| self.ready_on(m, g, None, None));
+                for g in ready.into_iter().flatten() {
+                    let rule = match g.wait_on.get() {
+                        Some(Obj::Fd(fd)) => Some(Rule::DeadlineWakes { fd }),
+                        _ => None,
+                    };
+                    self.ready_on(m, g, None, rule);
+                }
             }
             Firing::Spawn(entry, site) => {
                 self.spawn_on(m, Spawn { entry, stack_size: 0, name: None }, None, site);
