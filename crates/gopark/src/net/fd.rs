@@ -169,7 +169,12 @@ impl<S: Socket> Fd<S> {
             // What a turn in the runtime leaves is looked at and dropped in user code, where memory
             // may be waited for.
             match self.try_begin(Some(dir), at, &mut room) {
-                Begun::Turn(op, Ok(())) => return op.with_timer(),
+                Begun::Turn(op, Ok(())) => {
+                    if op.limit.is_some() {
+                        make_timer(op.desc, dir);
+                    }
+                    return Ok(op);
+                }
                 Begun::Registered(..) => unreachable!("a turn was asked for"),
                 Begun::Turn(op, Err(error)) => {
                     drop(op);
@@ -283,7 +288,8 @@ impl<S: Socket> Fd<S> {
     /// Connects, parking until the other side has answered. *Switches.*
     #[track_caller]
     pub(super) fn connect(&self, to: &SockAddr, timeout: Option<Duration>) -> io::Result<()> {
-        let op = self.begin(FdDir::Write)?.limit(timeout)?;
+        let mut op = self.begin(FdDir::Write)?;
+        timeout.into_iter().for_each(|timeout| op.limit(timeout));
         let socket = SockRef::from(op.socket());
         match socket.connect(to) {
             Ok(()) => {}
@@ -483,19 +489,10 @@ pub(super) struct Op<'a, S: Socket> {
 }
 
 impl<S: Socket> Op<'_, S> {
-    /// With the timer of its limit, if it has one.
-    fn with_timer(self) -> io::Result<Self> {
-        if self.limit.is_some() {
-            make_timer(self.desc, self.dir);
-        }
-        Ok(self)
-    }
-
     /// It may wait for this long from now on at the most.
-    pub(super) fn limit(self, timeout: Option<Duration>) -> io::Result<Self> {
-        let Some(timeout) = timeout else { return Ok(self) };
-        let limit = due_at(kernel().now(), timeout.into());
-        Self { limit: Some(limit), ..self }.with_timer()
+    pub(super) fn limit(&mut self, timeout: Duration) {
+        self.limit = Some(due_at(kernel().now(), timeout.into()));
+        make_timer(self.desc, self.dir);
     }
 
     /// The socket.
