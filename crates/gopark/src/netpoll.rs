@@ -108,9 +108,16 @@ impl PollDesc {
         Some(g)
     }
 
-    /// Whether a goroutine is parked on it; a guess.
+    /// Whether a goroutine is parked on it, in either direction; a guess.
     pub(crate) fn is_waited(&self) -> bool {
         self.read.is_waited() || self.write.is_waited()
+    }
+
+    /// What is left of an event if only those who are parked are to hear of it.
+    pub(crate) fn for_waiters(&self, event: FdEvent) -> Option<FdEvent> {
+        let read = event.read && self.read.is_waited();
+        let write = event.write && self.write.is_waited();
+        (read || write).then_some(FdEvent { read, write, ..event })
     }
 }
 

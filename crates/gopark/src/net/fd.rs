@@ -522,8 +522,9 @@ impl<S: Socket> Op<'_, S> {
     }
 
     fn park(&self) -> Result<(), PollError> {
+        // No gate: between the call that would have blocked and the park nobody else may act in a
+        // lab, which tells of readiness only to who waits for it already.
         let kernel = kernel();
-        kernel.gate();
         let (desc, dir) = (self.desc, self.dir);
         let word = desc.word(dir);
         if self.limit.is_some() && !self.limited.replace(true) {

@@ -14,6 +14,7 @@
 //! `gopark-fiber`'s first test is about.
 
 mod outside;
+mod settle;
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;

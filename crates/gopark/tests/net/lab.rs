@@ -59,7 +59,15 @@ fn the_same_seed_gives_the_same_events() {
             keeps_the_rules("first", &first);
             assert!(first.iter().any(|r| matches!(r.event, Event::FdReady { g: Some(_), .. })));
             for again in 0..3 {
-                assert!(first == recorded(seed, procs), "seed {seed}, procs {procs}, {again}");
+                let second = recorded(seed, procs);
+                let at = first.iter().zip(&second).position(|(a, b)| a != b);
+                let told = |records: &[Record], at: usize| {
+                    let near = &records[at.saturating_sub(12)..(at + 3).min(records.len())];
+                    near.iter().map(|r| format!("{r}\n")).collect::<String>()
+                };
+                let differ = at.map(|at| format!("{}and\n{}", told(&first, at), told(&second, at)));
+                let differ = differ.unwrap_or_default();
+                assert!(first == second, "seed {seed}, procs {procs}, {again}:\n{differ}");
             }
         }
     }

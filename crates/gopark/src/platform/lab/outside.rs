@@ -1,13 +1,12 @@
 //! The lab and the system's descriptors: what is ready, and how much real time has to pass.
 //!
 //! **Between its own sockets** everything comes from the program, so it must not depend on real
-//! time. Pipes and Unix sockets hand over at once. What goes over the loopback device is handed over
-//! by the kernel soon: mostly before the call returns, but that is not promised. The kernel keeps
-//! it in one queue, first in first out, so the lab sends itself a datagram and waits for it; what
-//! was sent before has arrived then. It does so three times, because what arrives may cause an
-//! answer (a connection is a call, an answer and its answer). It does so before a goroutine uses a
-//! descriptor and before it asks what is ready; and what is ready comes in the order of
-//! registration. So the same program does the same.
+//! time. Pipes and Unix sockets hand over at once; for what goes over the loopback device the lab
+//! waits ([`settle`](super::settle)), before a goroutine uses a descriptor and before it asks what
+//! is ready. What is ready comes in the order of registration, and only to those who wait for it:
+//! when the kernel says that an acknowledgement has come, and that more can be written, depends on
+//! its own timers. So the same program does the same. (How much of a big buffer one write takes is
+//! still the kernel's choice.)
 //!
 //! **With others** (another process, a thread of no run) real time is what counts: while a goroutine
 //! waits for one of those, the lab's clock goes as the real one does and does not jump.
@@ -17,7 +16,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap};
 use std::io;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
@@ -25,14 +24,11 @@ use gopark_trace::ids::Nanos;
 use mio::Registry;
 use socket2::{Domain, SockRef};
 
+use super::settle::Echo;
 use crate::netpoll::{FdEvent, FdEvents, PollDesc};
 use crate::platform::Origin;
 use crate::platform::poller::{self, Poller};
 
-/// How often the lab sends itself a datagram; see the module.
-const HOPS: u32 = 3;
-/// How long it waits for one at the most: the device may be down, and then nothing is in flight.
-const HOP_TIME: Duration = Duration::from_millis(200);
 /// How long a real wait lasts before the lab looks whether it is to stop.
 const SLICE: Duration = Duration::from_millis(20);
 
@@ -67,8 +63,8 @@ struct System {
     ports: HashMap<u16, u32>,
     /// What the system said and nobody has asked for yet.
     ready: Vec<FdEvent>,
-    /// Where the lab sends itself datagrams; made with the first socket that may need it.
-    echo: Option<UdpSocket>,
+    /// Made with the first socket that may need it.
+    echo: Option<Echo>,
 }
 
 /// The system's descriptors, as the lab sees them.
@@ -131,6 +127,9 @@ impl Outside {
         self.settle();
         self.in_flight.set(true);
         self.stirred.set(true);
+        if let Some(System { echo: Some(echo), .. }) = &*self.system.borrow() {
+            echo.note();
+        }
     }
 
     /// Waits for what is on its way between sockets of the lab.
@@ -139,12 +138,7 @@ impl Outside {
             return;
         }
         if let Some(System { echo: Some(echo), .. }) = &*self.system.borrow() {
-            for _ in 0..HOPS {
-                let mut byte = [0];
-                if echo.send(&byte).and_then(|_| echo.recv(&mut byte)).is_err() {
-                    return;
-                }
-            }
+            echo.settle();
         }
     }
 
@@ -231,7 +225,11 @@ impl System {
     fn ask(&mut self, timeout: Option<Duration>) -> bool {
         let mut events = FdEvents::new();
         self.poller.wait(timeout, &mut events);
-        self.ready.extend_from_slice(events.as_slice());
+        let told = events
+            .as_slice()
+            .iter()
+            .filter_map(|event| self.fds.get(&event.token.id)?.desc.for_waiters(*event));
+        self.ready.extend(told);
         self.ready.sort_by_key(|event| event.token.id);
         !self.ready.is_empty()
     }
@@ -244,7 +242,7 @@ impl System {
         match socket.domain() {
             Ok(Domain::UNIX) => seen.peer = unix_peer(fd, &socket),
             Ok(_) => {
-                self.echo = self.echo.take().or_else(|| echo().ok());
+                self.echo = self.echo.take().or_else(|| Echo::new().ok());
                 let local = socket.local_addr().ok().and_then(|addr| addr.as_socket());
                 let peer = socket.peer_addr().ok().and_then(|addr| addr.as_socket()).or(to);
                 seen.local = local.map(|addr| addr.port()).filter(|&port| port != 0);
@@ -323,12 +321,4 @@ fn peer_process(fd: BorrowedFd<'_>) -> Option<u32> {
 #[cfg(not(target_os = "linux"))]
 fn peer_process(_fd: BorrowedFd<'_>) -> Option<u32> {
     None
-}
-
-/// A socket that is connected to itself.
-fn echo() -> io::Result<UdpSocket> {
-    let echo = UdpSocket::bind("127.0.0.1:0")?;
-    echo.connect(echo.local_addr()?)?;
-    echo.set_read_timeout(Some(HOP_TIME))?;
-    Ok(echo)
 }
