@@ -29,6 +29,8 @@ pub use history::{History, Limits};
 pub use things::{
     Cell, Channel, Cond, Counts, Goroutine, Lock, MStatus, Machine, Once, PStatus, Place, Pool,
     Processor, Select, SelectCase, Semaphore, Timer, WaitGroup,
+    Channel, Counts, Descriptor, Goroutine, Lock, MStatus, Machine, PStatus, Place, Processor,
+    Timer, WaitGroup,
 };
 pub use validate::{Validator, validate};
 pub use world::{Violation, World};

@@ -7,6 +7,8 @@ use gopark_trace::ids::{
     TimerId, WgId,
 };
 use gopark_trace::words::{GStatus, TimerKind, WaitReason};
+use gopark_trace::ids::{ChanId, FdId, GId, LockId, MId, Nanos, Obj, PId, SiteId, TimerId, WgId};
+use gopark_trace::words::{FdDir, GStatus, TimerKind, WaitReason};
 
 use crate::pages::Heap;
 
@@ -289,6 +291,29 @@ pub struct Cell {
     pub writer: Option<GId>,
 }
 
+/// One descriptor that is registered with the poller.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Descriptor {
+    /// Which.
+    pub id: FdId,
+    /// What it is; empty if that was told before a hole.
+    pub what: String,
+    /// Who is parked until it can be read.
+    pub reader: Option<GId>,
+    /// Who is parked until it can be written.
+    pub writer: Option<GId>,
+}
+
+impl Descriptor {
+    /// Who is parked for one direction.
+    pub fn waiter(&self, dir: FdDir) -> Option<GId> {
+        match dir {
+            FdDir::Read => self.reader,
+            FdDir::Write => self.writer,
+        }
+    }
+}
+
 /// One timer that is set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timer {
@@ -396,6 +421,9 @@ impl Heap for Pool {
 impl Heap for Cell {
     fn heap(&self) -> usize {
         text(&self.name)
+impl Heap for Descriptor {
+    fn heap(&self) -> usize {
+        self.what.len()
     }
 }
 

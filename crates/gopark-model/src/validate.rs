@@ -23,8 +23,15 @@
 //!
 //! In reading order: `picking`, `stealing`, `waking`, `syncing`, `work`.
 //! In reading order: `picking`, `stealing`, `waking`, `work`, `timers`.
+//! | polling | R36, R37, R40, R67 (two waiters) | R67 (who is woken), R70 (closed), R71 |
+//! | work | | R41 (in live what persists) |
+//! | timers | R73 (own heap), R74 (not early), R76 (stopped), R77–R79, R105, R107 | |
+//!
+//! In reading order: `picking`, `polling`, `stealing`, `waking`, `work`, `timers`.
 
 mod picking;
+
+mod polling;
 
 mod stealing;
 
@@ -41,6 +48,7 @@ use gopark_trace::ids::{GId, MId, Nanos, PId, TimerId};
 use gopark_trace::record::Record;
 use gopark_trace::words::Drive;
 
+use self::polling::Polled;
 use self::waking::Debt;
 use crate::things::Processor;
 use crate::world::{MAX_INDEX, Violation, World};
@@ -79,6 +87,8 @@ struct Doing {
     gave_up: bool,
     /// A goroutine is tied to it.
     tied: bool,
+    /// What its last poll gave.
+    poll: Polled,
     /// A wake it owes.
     debt: Option<Debt>,
 }
@@ -137,6 +147,7 @@ impl Validator {
         self.stealing(record);
         self.waking(record);
         self.syncing(record);
+        self.polling(record);
         self.timers(record);
         let loot = self.loot_that_starts(record);
         for mut violation in self.world.apply(record) {
@@ -200,6 +211,7 @@ impl Validator {
         self.started |= matches!(record.event, Event::GoStart { .. });
         self.after_stealing(record);
         self.after_waking(record);
+        self.after_polling(record);
     }
 }
 

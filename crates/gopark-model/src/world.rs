@@ -18,6 +18,7 @@ use gopark_trace::ids::{
     CellId, ChanId, CondId, GId, LockId, MId, Nanos, Obj, OnceId, PId, PoolId, SemId, SiteId,
     TimerId, WgId,
 };
+use gopark_trace::ids::{ChanId, FdId, GId, LockId, MId, Nanos, Obj, PId, SiteId, TimerId, WgId};
 use gopark_trace::record::Record;
 use gopark_trace::words::{Drive, EndKind, GStatus, Queue};
 
@@ -25,6 +26,8 @@ use crate::pages::{Pages, Sorted};
 use crate::things::{
     Cell, Channel, Cond, Counts, Goroutine, Lock, MStatus, Machine, Once, PStatus, Place, Pool,
     Processor, Semaphore, Timer, WaitGroup,
+    Channel, Counts, Descriptor, Goroutine, Lock, MStatus, Machine, PStatus, Place, Processor,
+    Timer, WaitGroup,
 };
 
 /// Ids of Ms and Ps above this are not believed.
@@ -74,6 +77,7 @@ pub struct World {
     sems: Pages<Semaphore>,
     pools: Pages<Pool>,
     cells: Pages<Cell>,
+    fds: Pages<Descriptor>,
     timers: Pages<Timer>,
     due: Sorted<(Nanos, TimerId)>,
     /// The names that were told; a thing that has an entry has it there too.
@@ -123,6 +127,7 @@ impl World {
             sems: Pages::default(),
             pools: Pages::default(),
             cells: Pages::default(),
+            fds: Pages::default(),
             timers: Pages::default(),
             due: Sorted::default(),
             names: Arc::default(),
@@ -309,6 +314,14 @@ impl World {
     /// A watched variable.
     pub fn cell(&self, cell: CellId) -> Option<&Cell> {
         self.cells.get(cell.0.into())
+    /// The descriptors that are open, by number.
+    pub fn fds(&self) -> impl Iterator<Item = &Descriptor> {
+        self.fds.iter()
+    }
+
+    /// A descriptor that is open.
+    pub fn fd(&self, fd: FdId) -> Option<&Descriptor> {
+        self.fds.get(fd.0.into())
     }
 
     /// The timers that are set, the first due first.
@@ -352,6 +365,9 @@ impl World {
         let more = self.conds.copy_bytes() + self.onces.copy_bytes() + self.sems.copy_bytes();
         let rest = self.pools.copy_bytes() + self.cells.copy_bytes() + self.timers.copy_bytes();
         512 + queues + lists + pages + self.wgs.copy_bytes() + more + rest
+        let waits = self.chans.copy_bytes() + self.locks.copy_bytes() + self.fds.copy_bytes();
+        let pages = self.gs.copy_bytes() + waits;
+        512 + queues + lists + pages + self.wgs.copy_bytes() + self.timers.copy_bytes()
     }
 
     /// It takes at least these bytes if it shares nothing; cheap to ask.
@@ -366,6 +382,8 @@ impl World {
         let rest = self.pools.whole_bytes() + self.cells.whole_bytes();
         let timers = self.timers.whole_bytes() + self.due.whole_bytes();
         self.copy_bytes() + self.gs.whole_bytes() + waits + more + rest + timers
+        let timers = self.timers.whole_bytes() + self.due.whole_bytes() + self.fds.whole_bytes();
+        self.copy_bytes() + self.gs.whole_bytes() + waits + timers
     }
 
     /// The bytes that changes since the last call left to the copies of this world.
@@ -375,6 +393,8 @@ impl World {
         let rest = self.pools.take_copied() + self.cells.take_copied();
         let timers = self.timers.take_copied() + self.due.take_copied();
         self.gs.take_copied() + waits + more + rest + timers
+        let waits = waits + self.fds.take_copied();
+        self.gs.take_copied() + waits + self.timers.take_copied() + self.due.take_copied()
     }
 
     /// Whether every goroutine is where the queues say, once; whether each P and its M agree, and
@@ -528,6 +548,12 @@ impl World {
                 }
             }
             None => self.leave_select(g),
+            Some(Obj::Fd(id)) => {
+                if let Some(fd) = self.fds.get_mut(id.0.into()) {
+                    fd.reader = fd.reader.filter(|&waits| waits != g);
+                    fd.writer = fd.writer.filter(|&waits| waits != g);
+                }
+            }
             _ => {}
         }
     }

@@ -73,7 +73,14 @@ impl Validator {
         };
         let fired = self.look(record.actor.m).and_then(|m| m.fired);
         let stolen = fired.is_some_and(|(owner, sleeper)| sleeper == g && by != Some(owner));
-        self.expect(right, if stolen { "R33" } else { "R13" }, record.seq, || {
+        let ended =
+            matches!(record.rule, Some(Rule::DeadlineWakes { .. } | Rule::CloseWakes { .. }));
+        let rule = match (stolen, ended) {
+            (true, _) => "R33",
+            (false, true) => "R70",
+            _ => "R13",
+        };
+        self.expect(right, rule, record.seq, || {
             format!("{by:?} makes {g} ready, and it goes to {to}")
         });
     }

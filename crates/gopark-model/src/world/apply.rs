@@ -116,6 +116,9 @@ impl World {
             | Event::SysExit { .. }
             | Event::PollStart { .. }
             | Event::PollEnd { .. }
+            | Event::FdOpen { .. }
+            | Event::FdReady { .. }
+            | Event::FdClose { .. }
             | Event::TimerAdd { .. }
             | Event::TimerFire { .. }
             | Event::TimerStop { .. }

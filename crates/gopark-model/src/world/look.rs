@@ -19,7 +19,8 @@ impl World {
         world
     }
 
-    /// Becomes what a snapshot says; what a snapshot does not hold (time, drive, names, lines) stays.
+    /// Becomes what a snapshot says; what a snapshot does not hold (time, drive, names, lines,
+    /// descriptors) stays.
     pub(super) fn load(&mut self, state: &Snapshot) {
         let old = std::mem::take(self);
         *self = Self {
@@ -31,6 +32,7 @@ impl World {
             procs: old.procs.max(state.ps.len() as u32),
             names: old.names,
             sites: old.sites,
+            fds: old.fds,
             ended: old.ended,
             joined: !state.gs.is_empty(),
             spinning: state.spinning,

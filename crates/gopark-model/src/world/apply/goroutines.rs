@@ -5,6 +5,8 @@ use std::collections::VecDeque;
 use gopark_trace::event::Event;
 use gopark_trace::ids::{GId, MId, Nanos, Obj};
 use gopark_trace::record::{Actor, Record};
+use gopark_trace::record::Record;
+use gopark_trace::rule::Rule;
 use gopark_trace::words::{GStatus, PreemptKind, Queue, WaitReason, YieldKind};
 
 use super::Check;
@@ -190,6 +192,12 @@ impl World {
             Some(Obj::Wg(id)) => Some(&mut self.wg_entry(id).waiters),
             Some(Obj::Cond(id)) => Some(&mut self.cond_entry(id).waiters),
             Some(Obj::Sem(id)) => Some(&mut self.sem_entry(id).waiters),
+            Some(Obj::Fd(id)) => {
+                if let Some(Rule::ParkForFd { dir, .. }) = record.rule {
+                    self.wait_for_fd(g, id, dir, check);
+                }
+                None
+            }
             _ => None,
         };
         match queue {

@@ -1,12 +1,12 @@
 //! System calls, the poller, timers.
 
 use gopark_trace::event::Event;
-use gopark_trace::ids::{MId, TimerId};
+use gopark_trace::ids::{FdId, GId, MId, TimerId};
 use gopark_trace::record::Record;
-use gopark_trace::words::{Drive, GStatus, PollMode, Queue, SysPath};
+use gopark_trace::words::{Drive, FdDir, GStatus, PollMode, Queue, SysPath};
 
 use super::Check;
-use crate::things::{MStatus, Timer};
+use crate::things::{Descriptor, MStatus, Timer};
 use crate::world::World;
 
 impl World {
@@ -44,6 +44,26 @@ impl World {
                 if let Some(m) = actor.filter(polls) {
                     self.set_m(m, MStatus::Running);
                 }
+            }
+            Event::FdOpen { fd, what } => {
+                let open = self.fd(*fd).is_some();
+                check.expect(!open, "R67", || format!("{fd} is opened twice"));
+                let (id, what) = (*fd, what.clone());
+                self.fds.insert(id.0.into(), Descriptor { id, what, reader: None, writer: None });
+            }
+            Event::FdReady { fd, dir, g } if self.drive == Drive::Lab => {
+                let waits = self.fd(*fd).and_then(|fd| fd.waiter(*dir));
+                // Who waited before a snapshot is not known.
+                check.expect(waits.is_none() || waits == *g, "R67", || {
+                    format!("{fd} is ready to {dir} for {g:?}, but {waits:?} waits")
+                });
+            }
+            Event::FdClose { fd } => {
+                let closed = self.fds.remove(fd.0.into());
+                let waits = closed.and_then(|fd| fd.reader.or(fd.writer));
+                check.expect(waits.is_none() || self.drive == Drive::Live, "R70", || {
+                    format!("{fd} is closed and {waits:?} still waits for it")
+                });
             }
             Event::TimerAdd { timer, p, when, kind, g } => {
                 let set = self.timers.get(timer.0).copied();
@@ -87,6 +107,24 @@ impl World {
             }
             _ => {}
         }
+    }
+
+    /// A goroutine parks until a descriptor is ready.
+    pub(super) fn wait_for_fd(&mut self, g: GId, id: FdId, dir: FdDir, check: &mut Check) {
+        let n = id.0.into();
+        if self.fds.get(n).is_none() {
+            let what = String::new();
+            self.fds.insert(n, Descriptor { id, what, reader: None, writer: None });
+        }
+        let Some(fd) = self.fds.get_mut(n) else { return };
+        let place = match dir {
+            FdDir::Read => &mut fd.reader,
+            FdDir::Write => &mut fd.writer,
+        };
+        let other = place.replace(g);
+        check.expect(other.is_none(), "R67", || {
+            format!("{g} waits to {dir} at {id}, and {other:?} does already")
+        });
     }
 
     /// Sets a timer, or sets it anew.
