@@ -229,6 +229,10 @@ fn lead(stage: &Stage<'_>, key: Key) -> String {
         },
         Key::Select => "select".to_owned(),
         Key::Other(WaitReason::Join, Some(Obj::Go(g))) => format!("join {g}"),
+        Key::Other(why, Some(Obj::Fd(fd))) => match world.fd(fd) {
+            Some(known) if !known.what.is_empty() => format!("{why}, {fd}, {}", known.what),
+            _ => format!("{why}, {fd}"),
+        },
         Key::Other(why, Some(obj)) => format!("{why}, {}", named(world, obj)),
         Key::Other(why, None) => why.text().to_owned(),
         Key::Unknown => "waiting".to_owned(),
