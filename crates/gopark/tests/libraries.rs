@@ -34,12 +34,12 @@ impl<I: io::Read> HttpRequestHandler<I> for Greeter {
     type Error = http_io::error::Error;
 
     fn get(&mut self, uri: String) -> Answer<'_> {
-        Ok(HttpResponse::from_string(HttpStatus::OK, &format!("hello {uri}")))
+        Ok(HttpResponse::from_string(HttpStatus::OK, format!("hello {uri}")))
     }
 
     fn put<'a>(&'a mut self, _uri: String, mut body: HttpBody<&mut I>) -> Answer<'a> {
         let len = io::copy(&mut body, &mut io::sink())?;
-        Ok(HttpResponse::from_string(HttpStatus::OK, &format!("{len} bytes")))
+        Ok(HttpResponse::from_string(HttpStatus::OK, format!("{len} bytes")))
     }
 }
 
