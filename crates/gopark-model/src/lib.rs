@@ -27,10 +27,8 @@ mod pages;
 pub use findings::{Finding, FindingKind};
 pub use history::{History, Limits};
 pub use things::{
-    Cell, Channel, Cond, Counts, Goroutine, Lock, MStatus, Machine, Once, PStatus, Place, Pool,
-    Processor, Select, SelectCase, Semaphore, Timer, WaitGroup,
-    Channel, Counts, Descriptor, Goroutine, Lock, MStatus, Machine, PStatus, Place, Processor,
-    Timer, WaitGroup,
+    Cell, Channel, Cond, Counts, Descriptor, Goroutine, Lock, MStatus, Machine, Once, PStatus,
+    Place, Pool, Processor, Select, SelectCase, Semaphore, Timer, WaitGroup,
 };
 pub use validate::{Validator, validate};
 pub use world::{Violation, World};

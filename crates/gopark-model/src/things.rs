@@ -3,11 +3,9 @@
 use std::collections::VecDeque;
 
 use gopark_trace::ids::{
-    CellId, ChanId, CondId, GId, LockId, MId, Nanos, Obj, OnceId, PId, PoolId, SemId, SiteId,
+    CellId, ChanId, CondId, FdId, GId, LockId, MId, Nanos, Obj, OnceId, PId, PoolId, SemId, SiteId,
     TimerId, WgId,
 };
-use gopark_trace::words::{GStatus, TimerKind, WaitReason};
-use gopark_trace::ids::{ChanId, FdId, GId, LockId, MId, Nanos, Obj, PId, SiteId, TimerId, WgId};
 use gopark_trace::words::{FdDir, GStatus, TimerKind, WaitReason};
 
 use crate::pages::Heap;
@@ -421,6 +419,9 @@ impl Heap for Pool {
 impl Heap for Cell {
     fn heap(&self) -> usize {
         text(&self.name)
+    }
+}
+
 impl Heap for Descriptor {
     fn heap(&self) -> usize {
         self.what.len()

@@ -18,16 +18,11 @@
 //! | waking | R18 (with a P), R34 (global), R35 (not while it looks), R39 (not while it looks), R43 | R18–R21, R34 (note), R35 (second look), R39 (the next) |
 //! | sync | R90 (one owner), R93 (rounds), R94, R95, R97, R99 | R93 (the rest), R94 (last reader) |
 //! | channels | R82–R86, R87 (which), R88, R89 (closed once) | R87 (how many are ready) |
-//! | work | | R41 (in live what persists) |
-//! | timers | R73 (own heap), R74 (not early), R76 (stopped), R77–R79, R105, R107 | |
-//!
-//! In reading order: `picking`, `stealing`, `waking`, `syncing`, `work`.
-//! In reading order: `picking`, `stealing`, `waking`, `work`, `timers`.
 //! | polling | R36, R37, R40, R67 (two waiters) | R67 (who is woken), R70 (closed), R71 |
 //! | work | | R41 (in live what persists) |
 //! | timers | R73 (own heap), R74 (not early), R76 (stopped), R77–R79, R105, R107 | |
 //!
-//! In reading order: `picking`, `polling`, `stealing`, `waking`, `work`, `timers`.
+//! In reading order: `picking`, `polling`, `stealing`, `waking`, `syncing`, `work`, `timers`.
 
 mod picking;
 

@@ -15,19 +15,16 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use gopark_trace::ids::{
-    CellId, ChanId, CondId, GId, LockId, MId, Nanos, Obj, OnceId, PId, PoolId, SemId, SiteId,
+    CellId, ChanId, CondId, FdId, GId, LockId, MId, Nanos, Obj, OnceId, PId, PoolId, SemId, SiteId,
     TimerId, WgId,
 };
-use gopark_trace::ids::{ChanId, FdId, GId, LockId, MId, Nanos, Obj, PId, SiteId, TimerId, WgId};
 use gopark_trace::record::Record;
 use gopark_trace::words::{Drive, EndKind, GStatus, Queue};
 
 use crate::pages::{Pages, Sorted};
 use crate::things::{
-    Cell, Channel, Cond, Counts, Goroutine, Lock, MStatus, Machine, Once, PStatus, Place, Pool,
-    Processor, Semaphore, Timer, WaitGroup,
-    Channel, Counts, Descriptor, Goroutine, Lock, MStatus, Machine, PStatus, Place, Processor,
-    Timer, WaitGroup,
+    Cell, Channel, Cond, Counts, Descriptor, Goroutine, Lock, MStatus, Machine, Once, PStatus,
+    Place, Pool, Processor, Semaphore, Timer, WaitGroup,
 };
 
 /// Ids of Ms and Ps above this are not believed.
@@ -314,6 +311,8 @@ impl World {
     /// A watched variable.
     pub fn cell(&self, cell: CellId) -> Option<&Cell> {
         self.cells.get(cell.0.into())
+    }
+
     /// The descriptors that are open, by number.
     pub fn fds(&self) -> impl Iterator<Item = &Descriptor> {
         self.fds.iter()
@@ -364,10 +363,8 @@ impl World {
         let pages = self.gs.copy_bytes() + self.chans.copy_bytes() + self.locks.copy_bytes();
         let more = self.conds.copy_bytes() + self.onces.copy_bytes() + self.sems.copy_bytes();
         let rest = self.pools.copy_bytes() + self.cells.copy_bytes() + self.timers.copy_bytes();
+        let rest = rest + self.fds.copy_bytes();
         512 + queues + lists + pages + self.wgs.copy_bytes() + more + rest
-        let waits = self.chans.copy_bytes() + self.locks.copy_bytes() + self.fds.copy_bytes();
-        let pages = self.gs.copy_bytes() + waits;
-        512 + queues + lists + pages + self.wgs.copy_bytes() + self.timers.copy_bytes()
     }
 
     /// It takes at least these bytes if it shares nothing; cheap to ask.
@@ -380,21 +377,17 @@ impl World {
         let waits = self.chans.whole_bytes() + self.locks.whole_bytes() + self.wgs.whole_bytes();
         let more = self.conds.whole_bytes() + self.onces.whole_bytes() + self.sems.whole_bytes();
         let rest = self.pools.whole_bytes() + self.cells.whole_bytes();
-        let timers = self.timers.whole_bytes() + self.due.whole_bytes();
-        self.copy_bytes() + self.gs.whole_bytes() + waits + more + rest + timers
         let timers = self.timers.whole_bytes() + self.due.whole_bytes() + self.fds.whole_bytes();
-        self.copy_bytes() + self.gs.whole_bytes() + waits + timers
+        self.copy_bytes() + self.gs.whole_bytes() + waits + more + rest + timers
     }
 
     /// The bytes that changes since the last call left to the copies of this world.
     pub(crate) fn take_copied(&mut self) -> usize {
         let waits = self.chans.take_copied() + self.locks.take_copied() + self.wgs.take_copied();
         let more = self.conds.take_copied() + self.onces.take_copied() + self.sems.take_copied();
-        let rest = self.pools.take_copied() + self.cells.take_copied();
+        let rest = self.pools.take_copied() + self.cells.take_copied() + self.fds.take_copied();
         let timers = self.timers.take_copied() + self.due.take_copied();
         self.gs.take_copied() + waits + more + rest + timers
-        let waits = waits + self.fds.take_copied();
-        self.gs.take_copied() + waits + self.timers.take_copied() + self.due.take_copied()
     }
 
     /// Whether every goroutine is where the queues say, once; whether each P and its M agree, and

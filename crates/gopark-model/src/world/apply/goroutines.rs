@@ -5,7 +5,6 @@ use std::collections::VecDeque;
 use gopark_trace::event::Event;
 use gopark_trace::ids::{GId, MId, Nanos, Obj};
 use gopark_trace::record::{Actor, Record};
-use gopark_trace::record::Record;
 use gopark_trace::rule::Rule;
 use gopark_trace::words::{GStatus, PreemptKind, Queue, WaitReason, YieldKind};
 
