@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use flate2::read::GzDecoder;
-use gopark::sync::{GoMutex, WaitGroup};
+use gopark::sync::{Cond, GoMutex, GoRwMutex, WaitGroup};
 use gopark::trace::EndKind;
 use gopark::{Select, Selected};
 use parking_lot::Mutex;
@@ -35,7 +35,12 @@ pub(crate) struct Program {
     start_tick: u32,
     chans: Vec<usize>,
     mutexes: usize,
+    #[serde(default)]
+    rwmutexes: usize,
     waitgroups: usize,
+    /// The mutex of each.
+    #[serde(default)]
+    conds: Vec<usize>,
     bodies: Vec<Vec<Vec<Value>>>,
     order: Vec<(u16, u16)>,
     final_waits: Vec<String>,
@@ -52,6 +57,15 @@ enum Op {
     Close(usize),
     Lock(usize),
     Unlock(usize),
+    RLock(usize),
+    RUnlock(usize),
+    WLock(usize),
+    WUnlock(usize),
+    CondWait(usize),
+    Signal(usize),
+    Broadcast(usize),
+    LockThread,
+    UnlockThread,
     WgAdd(usize, i64),
     WgDone(usize),
     WgWait(usize),
@@ -118,6 +132,8 @@ impl Program {
             bodies,
             chan_caps: self.chans.clone(),
             mutexes: (0..self.mutexes).map(|_| GoMutex::new()).collect(),
+            rwmutexes: (0..self.rwmutexes).map(|_| GoRwMutex::new()).collect(),
+            conds: self.conds.iter().map(|&mutex| (Cond::new(), mutex)).collect(),
             waitgroups: (0..self.waitgroups).map(|_| WaitGroup::new()).collect(),
             choices: self.choices(),
             log: Arc::clone(&log),
@@ -156,6 +172,12 @@ impl Program {
     }
 
     fn ops(&self) -> Result<Vec<Vec<Op>>, String> {
+        if let Some(mutex) = self.conds.iter().find(|&&mutex| mutex >= self.mutexes) {
+            return Err(format!(
+                "a condition variable on mutex {mutex}: there are {}",
+                self.mutexes
+            ));
+        }
         self.bodies.iter().map(|body| body.iter().map(|op| self.op(op)).collect()).collect()
     }
 
@@ -180,6 +202,15 @@ impl Program {
             "close" => Op::Close(index(1, self.chans.len())?),
             "lock" => Op::Lock(index(1, self.mutexes)?),
             "unlock" => Op::Unlock(index(1, self.mutexes)?),
+            "rlock" => Op::RLock(index(1, self.rwmutexes)?),
+            "runlock" => Op::RUnlock(index(1, self.rwmutexes)?),
+            "wlock" => Op::WLock(index(1, self.rwmutexes)?),
+            "wunlock" => Op::WUnlock(index(1, self.rwmutexes)?),
+            "condwait" => Op::CondWait(index(1, self.conds.len())?),
+            "signal" => Op::Signal(index(1, self.conds.len())?),
+            "bcast" => Op::Broadcast(index(1, self.conds.len())?),
+            "lockos" => Op::LockThread,
+            "unlockos" => Op::UnlockThread,
             "wgadd" => Op::WgAdd(index(1, self.waitgroups)?, number(2)?),
             "wgdone" => Op::WgDone(index(1, self.waitgroups)?),
             "wgwait" => Op::WgWait(index(1, self.waitgroups)?),
@@ -212,6 +243,8 @@ struct Things {
     bodies: Vec<Vec<Op>>,
     chan_caps: Vec<usize>,
     mutexes: Vec<GoMutex>,
+    rwmutexes: Vec<GoRwMutex>,
+    conds: Vec<(Cond, usize)>,
     waitgroups: Vec<WaitGroup>,
     choices: Vec<Mutex<VecDeque<u16>>>,
     log: Arc<Mutex<Vec<(u16, u16)>>>,
@@ -242,6 +275,18 @@ fn run_body(shared: &Arc<(Things, Vec<Chan>)>, body: usize) {
             Op::Close(c) => chans[c].0.close(),
             Op::Lock(m) => things.mutexes[m].lock(),
             Op::Unlock(m) => things.mutexes[m].unlock(),
+            Op::RLock(r) => things.rwmutexes[r].r_lock(),
+            Op::RUnlock(r) => things.rwmutexes[r].r_unlock(),
+            Op::WLock(r) => things.rwmutexes[r].lock(),
+            Op::WUnlock(r) => things.rwmutexes[r].unlock(),
+            Op::CondWait(c) => {
+                let (cond, mutex) = &things.conds[c];
+                cond.wait(&things.mutexes[*mutex]);
+            }
+            Op::Signal(c) => things.conds[c].0.signal(),
+            Op::Broadcast(c) => things.conds[c].0.broadcast(),
+            Op::LockThread => gopark::lock_os_thread(),
+            Op::UnlockThread => gopark::unlock_os_thread(),
             Op::WgAdd(w, n) => things.waitgroups[w].add(n),
             Op::WgDone(w) => things.waitgroups[w].done(),
             Op::WgWait(w) => things.waitgroups[w].wait(),
