@@ -273,16 +273,15 @@ fn r78_ticks_nobody_takes_are_dropped() {
 fn r78_a_tick_that_is_late_does_not_move_those_after_it() {
     // The only P computes while the ticks are due and somebody is blocked on them.
     let ticks = traced_lab(1, 1, FREE, || {
-        let ticker = Ticker::new(MILLI);
+        let ticker = Ticker::new(3 * MILLI);
         let c = ticker.c().clone();
         let got = go(move || c.iter().take(3).map(|due| (due, since_start())).collect::<Vec<_>>());
         yield_now();
-        // Less than a time slice.
-        work(MILLI * 34 / 10);
+        work(8 * MILLI);
         got.join().expect("no panic")
     });
-    let due = |(due, at): (u32, u32)| (due * MILLI / 10, at * MILLI / 10);
-    assert_eq!(ticks, [(10, 34), (40, 40), (50, 50)].map(due));
+    let due = |(due, at): (u32, u32)| (due * MILLI, at * MILLI);
+    assert_eq!(ticks, [(3, 8), (9, 9), (12, 12)].map(due));
 }
 
 #[test]

@@ -13,7 +13,7 @@ use drives::both_drives;
 use gopark::sync::WaitGroup;
 use gopark::time::{Timer, after_func, since_start, sleep};
 use gopark::trace::words::EndKind;
-use gopark::{chan, current_id, go, lab, park_forever, yield_now};
+use gopark::{chan, current_id, go, lab, park_forever, set_gomaxprocs, work, yield_now};
 use traced::{traced_lab, traced_live};
 
 const MICRO: Duration = Duration::from_micros(1);
@@ -169,7 +169,9 @@ fn timers_that_are_set_stopped_and_set_anew_everywhere_fire_as_often_as_was_said
             drop(wg.go(move || {
                 for i in 0..20 {
                     let (fired, time) = (Arc::clone(&fired), (n * 7 + i * 13) % 50 * MICRO);
-                    let timer = after_func(time, move || drop(fired.fetch_add(1, SeqCst)));
+                    let timer = after_func(time, move || {
+                        fired.fetch_add(1, SeqCst);
+                    });
                     let mut fires = 1;
                     match (n + i) % 4 {
                         0 => fires -= u32::from(timer.stop()),
@@ -321,9 +323,45 @@ fn what_a_function_holds_is_dropped_at_the_end_of_the_run_at_the_latest() {
 }
 
 #[test]
+fn r107_the_timers_of_ps_that_go_away_fire_where_they_are_then_and_may_be_changed() {
+    fn shrinks() -> (u32, bool) {
+        let (told, ran) = chan(100);
+        let (wg, made) = (WaitGroup::new(), chan(40));
+        for n in 0..40_u32 {
+            let (told, made) = (told.clone(), made.0.clone());
+            drop(wg.go(move || {
+                // On as many Ps as there are.
+                work(5 * MICRO);
+                let time = if n % 4 == 0 { MILLI } else { 3_600_000 * MILLI };
+                let timer = after_func(time + n * MICRO, move || told.send(n));
+                made.send((n, timer));
+                sleep((10 + n % 7) * MICRO);
+            }));
+        }
+        let timers: Vec<(u32, Timer)> = made.1.iter().take(40).collect();
+        let stopped = timers.iter().filter(|(n, _)| n % 4 == 1);
+        let mut right = stopped.into_iter().all(|(_, timer)| timer.stop());
+        set_gomaxprocs(1);
+        wg.wait();
+        for (n, timer) in &timers {
+            // Those that were stopped are set anew, of the others some are set earlier.
+            right &= n % 4 == 0 || timer.reset(100 * MICRO) == (n % 4 != 1);
+        }
+        (ran.iter().take(40).sum(), right)
+    }
+    for seed in 0..20 {
+        let got = traced_lab(seed, 4, Duration::from_nanos(100), shrinks);
+        assert_eq!(got, (40 * 39 / 2, true), "seed {seed}");
+    }
+    for _ in 0..10 {
+        assert_eq!(traced_live(4, shrinks), (40 * 39 / 2, true));
+    }
+}
+
+#[test]
 fn a_timer_of_a_run_that_is_over_is_of_no_use_in_another() {
     let timer = lab(1).unwatched().run(|| after_func(60_000 * MILLI, || {}));
-    let end = lab(1).unwatched().try_run(move || drop(timer.stop()));
+    let end = lab(1).unwatched().try_run(move || timer.stop());
     let failure = end.expect_err("it is another run");
     assert!(failure.text.contains("this timer belongs to another run"), "{failure}");
 }

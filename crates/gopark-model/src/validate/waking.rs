@@ -252,7 +252,8 @@ impl Validator {
             | Event::GoReady { to: Queue::Slot(_), .. }
             | Event::GoYield { kind: YieldKind::Gosched, .. }
             | Event::GoPreempt { to: Queue::Global, .. } => "R18",
-            Event::MSpin { on: false, .. } if record.actor.p.is_some() => "R39",
+            // For a stop of the world it stops to look without having found any.
+            Event::MSpin { on: false, .. } if record.actor.p.is_some() && !self.stopping => "R39",
             _ => return None,
         };
         let nobody = self.lab() && self.world.spinning() == 0 && self.world.ended().is_none();

@@ -289,6 +289,15 @@ fn r39_nobody_keeps_what_it_found_to_itself() {
     s.breaks("R39");
 }
 
+#[test]
+fn r39_who_stops_looking_for_a_stop_of_the_world_has_found_nothing() {
+    let mut s = looking(2);
+    s.on(0).event(Event::StopTheWorld { on: true, why: "a test".to_owned() });
+    s.on(1).spin(false, Some(Rule::WorldStops {}));
+    s.event(Event::PStop { p: P1, on: true });
+    s.clean();
+}
+
 /// G2 waits in the slot of P0, P1 is idle, and M1 sleeps instead of looking.
 fn overlooked(mut s: Script) -> Script {
     let p = s.get_p();

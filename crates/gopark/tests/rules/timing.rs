@@ -305,25 +305,24 @@ fn r77_a_channel_timer_is_in_a_heap_only_while_a_goroutine_is_blocked_on_it() {
 #[test]
 fn r78_the_next_tick_is_a_whole_number_of_periods_later() {
     let records = on_one_p(|| {
-        // All of it within one time slice.
-        let ticker = Ticker::new(Duration::from_micros(500));
+        let ticker = Ticker::new(Duration::from_millis(2));
         let c = ticker.c().clone();
         drop(go(move || c.iter().for_each(drop)));
         yield_now();
-        work(Duration::from_micros(1_700));
-        sleep(Duration::from_millis(1));
+        work(Duration::from_millis(7));
+        sleep(Duration::from_millis(4));
     });
     let next: Vec<_> = records
         .iter()
         .filter_map(|r| match (&r.event, &r.rule) {
             (Event::TimerAdd { when, .. }, Some(Rule::TickerNext { period, late })) => {
-                assert_eq!(*period, Nanos(500_000));
-                Some((when.0 / 500_000, late.0 / 500_000))
+                assert_eq!(*period, Nanos(2_000_000));
+                Some((when.0 / 2_000_000, late.0 / 2_000_000))
             }
             _ => None,
         })
         .collect();
-    // Due at 500 µs, 1200 µs late: at 2000 µs again. In units of the period, which began a moment later.
+    // Due at 2 ms, 5 ms late: at 8 ms again. In units of the period, which began a moment later.
     assert_eq!(next, [(4, 2), (5, 0), (6, 0)]);
 }
 
