@@ -36,6 +36,14 @@ doc:
 bench *args:
     cargo bench --workspace --bench '*' -- {{ args }}
 
+# gopark beside tokio, may, smol, threads and (if it is here) Go: just bench-peers --only ping-pong
+bench-peers *args:
+    cargo run --release --manifest-path crates/gopark/bench-peers/Cargo.toml --target-dir target/bench-peers -- {{ args }}
+
+# What a local run queue costs: crossbeam-deque beside an own ring
+bench-rings:
+    cargo bench --manifest-path crates/gopark/bench-peers/Cargo.toml --target-dir target/bench-peers --bench rings
+
 # The lock-free protocols under the model checker
 loom:
     cargo test --workspace --release --test '*loom'

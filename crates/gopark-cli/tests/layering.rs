@@ -65,6 +65,10 @@ const UNSAFE: &[&str] = &["gopark-fiber", "gopark"];
 /// The package with one unsafe function: the promise of live, made once for every lesson.
 const PROMISE: &str = "gopark-demos";
 
+/// Packages that are no part of the workspace, so that nothing they depend on comes into it: where
+/// they are, and what they import of ours.
+const OUTSIDE: &[(&str, &[&str])] = &[("crates/gopark/bench-peers", &["gopark"])];
+
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
@@ -111,6 +115,26 @@ fn every_arrow_between_our_packages_is_an_allowed_one() {
         }
     }
     assert!(seen >= 10, "the workspace has more arrows than these {seen}");
+}
+
+#[test]
+fn what_is_outside_the_workspace_stays_outside() {
+    let metadata = workspace();
+    let ours: Vec<&str> = metadata.packages.iter().map(|p| p.name.as_str()).collect();
+    for (home, may_import) in OUTSIDE {
+        let manifest = root().join(home).join("Cargo.toml");
+        let outside = MetadataCommand::new().manifest_path(manifest).no_deps().exec();
+        let outside = outside.expect("cargo describes it");
+        let [package] = outside.packages.as_slice() else { panic!("{home} is one package") };
+        assert!(!ours.contains(&package.name.as_str()), "{home} is a member");
+        let imports = package.dependencies.iter().filter(|d| ours.contains(&&*d.name));
+        let imports: Vec<&str> = imports.map(|d| d.name.as_str()).collect();
+        assert_eq!(imports, *may_import, "{home}");
+        for member in &metadata.packages {
+            let imported = member.dependencies.iter().any(|d| d.name.as_str() == &*package.name);
+            assert!(!imported, "{} must not import {home}", member.name);
+        }
+    }
 }
 
 #[test]
@@ -255,14 +279,16 @@ fn the_map_names_every_file_that_is_there_and_no_other() {
     let text = read(&root().join("ARCHITECTURE.md"));
     let root = root().canonicalize().expect("the workspace is there");
     let mut wrong = String::new();
-    for package in &workspace().packages {
-        let home = folder(package).strip_prefix(&root).expect("a member lies below the root");
+    let metadata = workspace();
+    let members = metadata.packages.iter().map(folder);
+    let members = members.map(|f| f.strip_prefix(&root).expect("a member lies below the root"));
+    for home in members.chain(OUTSIDE.iter().map(|(home, _)| Path::new(home))) {
         let heading = format!("### `{}`", home.display());
         let section = text.split_once(&heading).unwrap_or_else(|| panic!("no {heading}")).1;
         let section = section.split("\n#").next().unwrap_or_default();
         let named: BTreeSet<&str> = code_words(section).filter(|w| w.ends_with(".rs")).collect();
 
-        let src = folder(package).join("src");
+        let src = root.join(home).join("src");
         let files = sources(&src);
         let there: BTreeSet<&str> =
             files.iter().filter_map(|file| file.strip_prefix(&src).ok()?.to_str()).collect();
