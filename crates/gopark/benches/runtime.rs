@@ -1,12 +1,14 @@
-//! What the runtime's basic operations cost in live, and what recording adds: the median of several
-//! rounds, and the ratio of a recorded run to an unrecorded one beside it.
+//! What the runtime's basic operations cost in live, and what recording them adds: the median of
+//! several rounds, plain and recorded in turn. The operations are reached as a program reaches them,
+//! so each row says which of them it is mostly made of.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use gopark::sink::Nowhere;
 use gopark::sync::{Mutex, WaitGroup};
+use gopark::trace::event::Event;
+use gopark::trace::record::Record;
 use gopark::{chan, go, sleep, yield_now};
 
 /// Rounds of each measurement.
@@ -15,59 +17,110 @@ const ROUNDS: usize = 7;
 /// A workload: does its work inside a run and says how many operations that was.
 type Workload = fn() -> u64;
 
-const WORKLOADS: &[(&str, Workload)] = &[
-    ("spawn", spawn),
-    ("yield-2", || yields(2)),
-    ("yield-1000", || yields(1000)),
-    ("ping-pong", ping_pong),
-    ("chan-1-1", chan_1_1),
-    ("mutex-8", mutex),
-    ("timers", timers),
+const WORKLOADS: &[(&str, Workload, &str)] = &[
+    ("switch", || yields(1), "off the stack and on it again, by way of the global queue"),
+    ("yield-2", || yields(2), "the same, two in turn"),
+    ("yield-1000", || yields(1000), "the same on a thousand stacks"),
+    ("spawn-ring", || spawn(200), "make, ring put and get, run, end"),
+    ("spawn-overflow", || spawn(1000), "the same with a ring that overflows"),
+    ("park-ready", park_ready, "a park, a wake and the slot, one way"),
+    ("ping-pong", ping_pong, "the same to and fro"),
+    ("chan-ready", chan_ready, "a put and a take of a buffer, nobody parks"),
+    ("chan-1-1", chan_1_1, "the same between two goroutines"),
+    ("mutex-1", || mutex(1), "lock and unlock, nobody else wants it"),
+    ("mutex-8", || mutex(8), "the same among eight"),
+    ("timers", timers, "a sleeper of 100,000 at once"),
 ];
 
 fn main() {
-    println!("{:12} {:>5} {:>10} {:>12} {:>7}", "workload", "Ps", "ns/op", "recorded", "ratio");
-    for &(name, workload) in WORKLOADS {
+    println!(
+        "{:15} {:>3} {:>9} {:>9} {:>7} {:>10} {:>9} {:>7}  each",
+        "workload", "Ps", "ns", "recorded", "ratio", "events", "ns/event", "lost"
+    );
+    let only: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
+    let wanted = |name: &str| only.is_empty() || only.iter().any(|word| name.contains(word));
+    for &(name, workload, what) in WORKLOADS.iter().filter(|row| wanted(row.0)) {
         for procs in [1, 2] {
-            let plain = median(|| measure(workload, procs, false));
-            let recorded = median(|| measure(workload, procs, true));
-            let ratio = recorded / plain;
-            println!("{name:12} {procs:>5} {plain:>10.1} {recorded:>12.1} {ratio:>7.2}");
+            let tally = Arc::new(Tally::default());
+            let (mut plain, mut recorded) = (Vec::new(), Vec::new());
+            for _ in 0..ROUNDS {
+                plain.push(measure(workload, procs, None));
+                recorded.push(measure(workload, procs, Some(&tally)));
+            }
+            let (plain, recorded) = (median(plain), median(recorded));
+            let (events, lost) = tally.each();
+            println!(
+                "{name:15} {procs:>3} {plain:>9.1} {recorded:>9.1} {:>7.2} {events:>10.2} {:>9.1} \
+                 {:>6.1}%  {what}",
+                recorded / plain,
+                (recorded - plain) / events,
+                100.0 * lost,
+            );
         }
     }
 }
 
-fn median(mut measure: impl FnMut() -> f64) -> f64 {
-    let mut rounds: Vec<f64> = (0..ROUNDS).map(|_| measure()).collect();
+fn median(mut rounds: Vec<f64>) -> f64 {
     rounds.sort_by(f64::total_cmp);
     rounds[ROUNDS / 2]
 }
 
-/// Nanoseconds for each operation, measured inside the run.
-fn measure(workload: Workload, procs: usize, recorded: bool) -> f64 {
-    // SAFETY: no goroutine here keeps a thread-affine value across a call into gopark.
-    let live = unsafe { gopark::live() }.procs(procs).unwatched();
-    let live = if recorded { live.record(Nowhere) } else { live };
-    live.run(move || {
-        let start = Instant::now();
-        let operations = workload();
-        start.elapsed().as_nanos() as f64 / operations as f64
-    })
+/// What was recorded, and of how many operations.
+#[derive(Debug, Default)]
+struct Tally {
+    operations: AtomicU64,
+    events: AtomicU64,
+    lost: AtomicU64,
 }
 
-fn spawn() -> u64 {
-    const BATCHES: u64 = 50;
-    const BATCH: u64 = 1000;
+impl Tally {
+    /// Events of an operation, and the share of them that found no room.
+    fn each(&self) -> (f64, f64) {
+        let [operations, events, lost] =
+            [&self.operations, &self.events, &self.lost].map(|n| n.load(Ordering::Relaxed) as f64);
+        ((events + lost) / operations, lost / (events + lost))
+    }
+
+    fn take(&self, record: &Record) {
+        match record.event {
+            Event::Gap { lost, .. } => self.lost.fetch_add(lost, Ordering::Relaxed),
+            _ => self.events.fetch_add(1, Ordering::Relaxed),
+        };
+    }
+}
+
+/// Nanoseconds for each operation, measured inside the run.
+fn measure(workload: Workload, procs: usize, tally: Option<&Arc<Tally>>) -> f64 {
+    // SAFETY: no goroutine here keeps a thread-affine value across a call into gopark.
+    let live = unsafe { gopark::live() }.procs(procs).unwatched();
+    let sink = tally.cloned();
+    let live = match sink {
+        Some(tally) => live.record(move |record: Record| tally.take(&record)),
+        None => live,
+    };
+    let (ns, operations) = live.run(move || {
+        let start = Instant::now();
+        let operations = workload();
+        (start.elapsed().as_nanos() as f64 / operations as f64, operations)
+    });
+    if let Some(tally) = tally {
+        tally.operations.fetch_add(operations, Ordering::Relaxed);
+    }
+    ns
+}
+
+fn spawn(batch: u64) -> u64 {
+    const GOROUTINES: u64 = 50_000;
     let wg = WaitGroup::new();
-    for _ in 0..BATCHES {
-        wg.add(BATCH as i64);
-        for _ in 0..BATCH {
+    for _ in 0..GOROUTINES / batch {
+        wg.add(batch as i64);
+        for _ in 0..batch {
             let wg = wg.clone();
             drop(go(move || wg.done()));
         }
         wg.wait();
     }
-    BATCHES * BATCH
+    GOROUTINES
 }
 
 fn yields(goroutines: u64) -> u64 {
@@ -78,6 +131,27 @@ fn yields(goroutines: u64) -> u64 {
     }
     wg.wait();
     YIELDS
+}
+
+fn park_ready() -> u64 {
+    const MESSAGES: u64 = 200_000;
+    let (tx, rx) = chan::<u64>(0);
+    drop(go(move || {
+        (0..MESSAGES).for_each(|n| tx.send(n));
+        tx.close();
+    }));
+    assert_eq!(rx.iter().sum::<u64>(), MESSAGES * (MESSAGES - 1) / 2);
+    MESSAGES
+}
+
+fn chan_ready() -> u64 {
+    const MESSAGES: u64 = 400_000;
+    let (tx, rx) = chan::<u64>(1);
+    for n in 0..MESSAGES {
+        tx.send(n);
+        assert_eq!(rx.recv(), Some(n));
+    }
+    MESSAGES
 }
 
 fn ping_pong() -> u64 {
@@ -108,23 +182,24 @@ fn chan_1_1() -> u64 {
     MESSAGES
 }
 
-fn mutex() -> u64 {
-    const EACH: u64 = 50_000;
+fn mutex(goroutines: u64) -> u64 {
+    const TIMES: u64 = 400_000;
+    let each = TIMES / goroutines;
     let count = Arc::new(Mutex::new(0_u64));
     let done = Arc::new(AtomicU64::new(0));
     let wg = WaitGroup::new();
-    for _ in 0..8 {
+    for _ in 0..goroutines {
         let (count, done) = (Arc::clone(&count), Arc::clone(&done));
         drop(wg.go(move || {
-            for _ in 0..EACH {
+            for _ in 0..each {
                 *count.lock() += 1;
             }
-            done.fetch_add(EACH, Ordering::Relaxed);
+            done.fetch_add(each, Ordering::Relaxed);
         }));
     }
     wg.wait();
     assert_eq!(*count.lock(), done.load(Ordering::Relaxed));
-    8 * EACH
+    TIMES
 }
 
 /// Goroutines that sleep for 1 to 100 ms, all at once: 1000 ns each if nothing but the sleeps took
