@@ -238,7 +238,7 @@ pub(crate) const WORKLOADS: &[Workload] = &[
             as_go("gopark", "late p50 ms", 19.3, ANY),
             as_go("gopark", "late p99 ms", 39.6, ANY),
         ],
-        deadline: 20,
+        deadline: 40,
     },
     Workload {
         name: "sieve",

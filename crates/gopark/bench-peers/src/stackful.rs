@@ -25,8 +25,6 @@ pub(crate) trait Stackful: Send + 'static {
     fn spawn(task: impl FnOnce() + Send + 'static);
     fn yield_now();
     fn sleep(time: Duration);
-    /// A call that blocks its thread, in the way this runtime would like to have it.
-    fn blocking(call: impl FnOnce());
 
     fn countdown(tasks: u64) -> Self::Countdown;
     fn done(countdown: &Self::Countdown);
@@ -61,11 +59,25 @@ pub(crate) fn plain<R: Stackful>(job: &Job) -> Option<Figures> {
         "mutex" => mutex::<R>,
         "timers" => timers::<R>,
         "hog" => hog::<R>,
-        "blocking" => |quick| blocking::<R>(0, quick),
-        "blocking-hogs" => |quick| blocking::<R>(2, quick),
         _ => return None,
     };
     Some(R::run(job.procs, move || work(quick)))
+}
+
+/// A call that blocks its thread, as it is made in one of a runtime's ways.
+pub(crate) trait Blocking: Send + 'static {
+    fn call(call: impl FnOnce());
+}
+
+/// Workloads that block threads.
+pub(crate) fn system<R: Stackful, B: Blocking>(job: &Job) -> Option<Figures> {
+    let quick = job.quick;
+    let hogs = match job.workload.as_str() {
+        "blocking" => 0,
+        "blocking-hogs" => 2,
+        _ => return None,
+    };
+    Some(R::run(job.procs, move || blocking::<R, B>(hogs, quick)))
 }
 
 /// Workloads whose channels have one sender and one receiver each.
@@ -218,7 +230,7 @@ fn hog<R: Stackful>(quick: bool) -> Figures {
     vec![("late p50 ms", percentile(&mut late, 0.5)), ("late p99 ms", percentile(&mut late, 0.99))]
 }
 
-fn blocking<R: Stackful>(hogs: u64, quick: bool) -> Figures {
+fn blocking<R: Stackful, B: Blocking>(hogs: u64, quick: bool) -> Figures {
     const TASKS: u64 = 64;
     let reads = size(200, quick);
     let hogging = R::countdown(hogs);
@@ -236,7 +248,7 @@ fn blocking<R: Stackful>(hogs: u64, quick: bool) -> Figures {
         R::spawn(move || {
             let timer = Timer::new();
             for _ in 0..reads {
-                R::blocking(|| timer.wait(Duration::from_millis(1)));
+                B::call(|| timer.wait(Duration::from_millis(1)));
             }
             R::done(&countdown);
         });

@@ -3,7 +3,7 @@
 use crate::echo::echo;
 use crate::futures::{self, AsyncChannel, Kanal, TokioMpsc};
 use crate::measure::Figures;
-use crate::stackful::gopark::{Chan, Gopark};
+use crate::stackful::gopark::{Chan, Declared, Gopark, Undeclared};
 use crate::stackful::may::{Bounded, May, Mpmc, Mpsc, Spsc};
 use crate::stackful::threads::{self, Threads};
 use crate::{futures::smol::Smol, futures::tokio::Tokio, stackful, tracing};
@@ -61,8 +61,11 @@ fn run(job: &Job) -> Option<Figures> {
             .or_else(|| stackful::plain::<Gopark>(job))
             .or_else(|| stackful::pairs::<Gopark, Chan>(job))
             .or_else(|| stackful::shared::<Gopark, Chan>(job)),
+        ("gopark", "declared") => stackful::system::<Gopark, Declared>(job),
+        ("gopark", "undeclared") => stackful::system::<Gopark, Undeclared>(job),
         ("gopark", _) => tracing::tracing(job),
         ("threads", _) => stackful::plain::<Threads>(job)
+            .or_else(|| stackful::system::<Threads, threads::Direct>(job))
             .or_else(|| stackful::pairs::<Threads, threads::Kanal>(job))
             .or_else(|| stackful::shared::<Threads, threads::Kanal>(job)),
         ("may", "mpmc") => {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use gopark::sync::{Mutex, WaitGroup};
 use gopark::{Live, Receiver, Sender};
 
-use super::{Channel, Stackful};
+use super::{Blocking, Channel, Stackful};
 
 /// gopark in live.
 pub(crate) struct Gopark;
@@ -34,9 +34,6 @@ impl Stackful for Gopark {
     fn sleep(time: Duration) {
         gopark::sleep(time);
     }
-    fn blocking(call: impl FnOnce()) {
-        call();
-    }
 
     fn countdown(tasks: u64) -> WaitGroup {
         let wg = WaitGroup::new();
@@ -60,6 +57,24 @@ impl Stackful for Gopark {
     }
     fn value(counter: &Mutex<u64>) -> u64 {
         *counter.lock()
+    }
+}
+
+/// A call that is known to block.
+pub(crate) struct Declared;
+
+impl Blocking for Declared {
+    fn call(call: impl FnOnce()) {
+        gopark::syscall_blocking(call);
+    }
+}
+
+/// A call that may block: sysmon finds out.
+pub(crate) struct Undeclared;
+
+impl Blocking for Undeclared {
+    fn call(call: impl FnOnce()) {
+        gopark::syscall(call);
     }
 }
 

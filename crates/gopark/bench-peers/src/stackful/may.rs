@@ -33,9 +33,6 @@ impl Stackful for May {
     fn sleep(time: Duration) {
         coroutine::sleep(time);
     }
-    fn blocking(call: impl FnOnce()) {
-        call();
-    }
 
     fn countdown(tasks: u64) -> Self::Countdown {
         Arc::new((AtomicU64::new(tasks), SyncFlag::new()))

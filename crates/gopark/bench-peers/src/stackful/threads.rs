@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 
-use super::{Channel, Stackful};
+use super::{Blocking, Channel, Stackful};
 use crate::measure::pin;
 
 pub(crate) struct Threads;
@@ -29,9 +29,6 @@ impl Stackful for Threads {
     #[expect(clippy::disallowed_methods, reason = "a kernel thread's sleep is what is measured")]
     fn sleep(time: Duration) {
         std::thread::sleep(time);
-    }
-    fn blocking(call: impl FnOnce()) {
-        call();
     }
 
     fn countdown(tasks: u64) -> Self::Countdown {
@@ -57,6 +54,15 @@ impl Stackful for Threads {
     }
     fn value(counter: &Mutex<u64>) -> u64 {
         *counter.lock()
+    }
+}
+
+/// A call is a call.
+pub(crate) struct Direct;
+
+impl Blocking for Direct {
+    fn call(call: impl FnOnce()) {
+        call();
     }
 }
 
