@@ -22,6 +22,7 @@ type Tell = Box<dyn FnOnce(SocketAddr) + Send>;
 pub(crate) fn echo(job: &Job) -> Option<Figures> {
     let connections: usize = job.workload.strip_prefix("echo-")?.parse().ok()?;
     let serve: Serve = match job.peer() {
+        ("gopark", _) => |procs, tell| stackful::gopark::serve(procs, tell),
         ("tokio", _) => |procs, tell| futures::tokio::serve(procs, tell),
         ("smol", _) => |procs, tell| futures::smol::serve(procs, tell),
         ("may", _) => |procs, tell| stackful::may::serve(procs, tell),

@@ -1,7 +1,10 @@
 //! gopark.
 
+use std::io::{Read, Write};
+use std::net::SocketAddr;
 use std::time::Duration;
 
+use gopark::net::TcpListener;
 use gopark::sync::{Mutex, WaitGroup};
 use gopark::{Live, Receiver, Sender};
 
@@ -98,4 +101,23 @@ impl Channel for Chan {
     fn close<T: Send + 'static>(tx: Sender<T>) {
         tx.close();
     }
+}
+
+/// An echo server.
+pub(crate) fn serve(procs: usize, tell: impl FnOnce(SocketAddr) + Send + 'static) {
+    Gopark::run(procs, move || {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port of loopback");
+        tell(listener.local_addr().expect("it is bound"));
+        loop {
+            let (mut stream, _) = listener.accept().expect("the client connects");
+            Gopark::spawn(move || {
+                let mut buffer = [0; crate::echo::BUFFER];
+                while let Ok(read @ 1..) = stream.read(&mut buffer) {
+                    if stream.write_all(&buffer[..read]).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+    });
 }
