@@ -20,10 +20,6 @@ fn programs() -> Vec<Value> {
     serde_json::from_reader(GzDecoder::new(file)).expect("a list of programs")
 }
 
-fn name(program: &Value) -> String {
-    program["name"].as_str().expect("a program has a name").to_owned()
-}
-
 /// What the command prints and its exit code.
 fn conformance(file: &Path) -> (Vec<String>, Option<i32>) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_gopark"));

@@ -168,8 +168,6 @@ pub(crate) enum IdKind {
     Pool,
     /// Watched variables.
     Cell,
-    /// Contexts.
-    Ctx,
     /// Descriptors.
     Fd,
 }

@@ -169,7 +169,7 @@ impl WaitGroup {
 
     fn change(&self, kernel: &dyn Kernel, site: Option<SiteId>, delta: i64) {
         kernel.gate();
-        let (id, mut state) = self.lock(&*kernel);
+        let (id, mut state) = self.lock(kernel);
         let counter = state.counter + delta;
         if counter < 0 {
             drop(state);
@@ -191,7 +191,7 @@ impl WaitGroup {
             let woke: Vec<GId> = woken.gs().map(|g| g.gid()).collect();
             let rule = (waiters > 0).then_some(Rule::WaitGroupZero { waiters });
             let event = Event::WgAdd { wg: id, delta, counter, woke };
-            emit(&*kernel, &mut state, id, site, event, rule);
+            emit(kernel, &mut state, id, site, event, rule);
         }
         drop(state);
         while let Some(waiter) = woken.pop_front() {

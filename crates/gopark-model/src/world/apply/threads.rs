@@ -175,7 +175,7 @@ impl World {
                 self.free(*p, PStatus::Promised);
                 let Some(to) = to.filter(|&to| self.ensure_m(to)) else { return };
                 self.m_mut(to).into_iter().for_each(|to| to.next_p = Some(*p));
-                for &g in g {
+                if let Some(g) = *g {
                     self.ensure_g(g);
                     self.expect_status(g, GStatus::Runnable, "is handed on", check);
                     self.move_to(g, Queue::Hand, Some(to));

@@ -127,7 +127,7 @@ impl Threads {
             } else if since.elapsed() > GRACE {
                 return false;
             }
-            std::thread::sleep(nap);
+            std::thread::park_timeout(nap);
             nap = (nap * 2).min(Duration::from_millis(2));
         }
     }
