@@ -131,7 +131,8 @@ fn what_is_outside_the_workspace_stays_outside() {
         let imports: Vec<&str> = imports.map(|d| d.name.as_str()).collect();
         assert_eq!(imports, *may_import, "{home}");
         for member in &metadata.packages {
-            let imported = member.dependencies.iter().any(|d| d.name.as_str() == &*package.name);
+            let imported =
+                member.dependencies.iter().any(|d| d.name.as_str() == package.name.as_str());
             assert!(!imported, "{} must not import {home}", member.name);
         }
     }

@@ -1,7 +1,7 @@
 //! R16, R59 to R64, R106, R107: goroutines that are stopped, threads that are held, Ps that come and go.
 
-#[path = "support/drives.rs"]
-mod drives;
+#[path = "support/live.rs"]
+mod live;
 #[path = "support/traced.rs"]
 mod traced;
 
@@ -9,7 +9,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use drives::live;
 use gopark::sync::WaitGroup;
 use gopark::trace::Event;
 use gopark::trace::ids::Nanos;
@@ -17,6 +16,7 @@ use gopark::trace::record::Record;
 use gopark::trace::words::{PreemptKind, Queue};
 use gopark::{chan, go, gomaxprocs, lab, lock_os_thread, set_gomaxprocs, since_start, sleep};
 use gopark::{unlock_os_thread, work, yield_now};
+use live::live;
 use traced::{in_lab, in_live};
 
 const MILLI: Duration = Duration::from_millis(1);

@@ -1,11 +1,11 @@
-//! As [`traced`], for who wants the result and not the records.
+//! As `traced.rs`, for who wants the result and not the records.
 
 use std::time::Duration;
 
 use gopark::lab;
 
 #[path = "traced.rs"]
-mod traced;
+mod records;
 
 /// A run in the lab, checked.
 #[track_caller]
@@ -15,7 +15,7 @@ pub(crate) fn traced_lab<R: Send + 'static>(
     step: Duration,
     main: impl FnOnce() -> R + Send + 'static,
 ) -> R {
-    traced::in_lab(lab(seed).procs(procs).step(step), main).0
+    records::in_lab(lab(seed).procs(procs).step(step), main).0
 }
 
 /// A live run, checked.
@@ -25,5 +25,5 @@ pub(crate) fn traced_live<R: Send + 'static>(
     main: impl FnOnce() -> R + Send + 'static,
 ) -> R {
     // SAFETY: no goroutine of these tests keeps a thread-affine value across a call into gopark.
-    traced::in_live(unsafe { gopark::live() }.procs(procs), main).0
+    records::in_live(unsafe { gopark::live() }.procs(procs), main).0
 }
