@@ -23,6 +23,12 @@ use traced::{in_lab, in_live};
 const MICRO: Duration = Duration::from_micros(1);
 const MILLI: Duration = Duration::from_millis(1);
 
+/// A call that blocks its thread.
+#[expect(clippy::disallowed_methods, reason = "to block is what it is for")]
+fn block(time: Duration) {
+    std::thread::sleep(time);
+}
+
 fn paths(records: &[Record]) -> Vec<SysPath> {
     let path = |r: &Record| match r.event {
         Event::SysExit { path, .. } => Some(path),
@@ -181,8 +187,8 @@ fn mixed_calls() -> u64 {
         drop(wg.go(move || {
             for n in 0..5u64 {
                 match (i + n) % 4 {
-                    0 => syscall(|| std::thread::sleep(50 * MICRO)),
-                    1 => syscall_blocking(|| std::thread::sleep(30 * MICRO)),
+                    0 => syscall(|| block(50 * MICRO)),
+                    1 => syscall_blocking(|| block(30 * MICRO)),
                     2 => work(20 * MICRO),
                     _ => yield_now(),
                 }
@@ -212,7 +218,7 @@ fn r58_blocked_threads_do_not_keep_others_from_running() {
             let wg = WaitGroup::new();
             for _ in 0..16 {
                 drop(wg.go(move || {
-                    let sleep = || std::thread::sleep(5 * MILLI);
+                    let sleep = || block(5 * MILLI);
                     if declared { syscall_blocking(sleep) } else { syscall(sleep) }
                 }));
             }
