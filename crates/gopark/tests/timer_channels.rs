@@ -4,7 +4,7 @@
 #[path = "support/drives.rs"]
 mod drives;
 #[path = "support/traces.rs"]
-mod traced;
+mod traces;
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use gopark::sync::WaitGroup;
 use gopark::time::{Ticker, Timer, after, after_func, since_start, sleep, tick};
 use gopark::trace::words::EndKind;
 use gopark::{Receiver, chan, go, lab, select, work, yield_now};
-use traced::{traced_lab, traced_live};
+use traces::{traced_lab, traced_live};
 
 const MICRO: Duration = Duration::from_micros(1);
 const MILLI: Duration = Duration::from_millis(1);

@@ -3,7 +3,7 @@
 #[path = "support/drives.rs"]
 mod drives;
 #[path = "support/traces.rs"]
-mod traced;
+mod traces;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::SeqCst};
@@ -14,7 +14,7 @@ use gopark::sync::WaitGroup;
 use gopark::time::{Timer, after_func, since_start, sleep};
 use gopark::trace::words::EndKind;
 use gopark::{chan, current_id, go, lab, park_forever, set_gomaxprocs, work, yield_now};
-use traced::{traced_lab, traced_live};
+use traces::{traced_lab, traced_live};
 
 const MICRO: Duration = Duration::from_micros(1);
 const MILLI: Duration = Duration::from_millis(1);
