@@ -52,6 +52,8 @@ pub(crate) struct M {
     pub(crate) ties: Cell<u32>,
     /// Its tied goroutine, picked by another M, and from where.
     pub(crate) picked: Cell<Option<Found>>,
+    /// It stands at a gate because its viewer wants it to.
+    pub(crate) stands: AtomicBool,
     /// Its goroutine is asked to give way at its next call (Go's `g.preempt`).
     pub(crate) preempt: AtomicBool,
     /// Whether it looks for work.
@@ -104,6 +106,7 @@ impl M {
             acts_as: Cell::new(None),
             ties: Cell::new(0),
             picked: Cell::new(None),
+            stands: AtomicBool::new(false),
             preempt: AtomicBool::new(false),
             spinning: Cell::new(false),
             earlier: Cell::new(None),

@@ -104,6 +104,8 @@ pub(crate) trait Platform: Sized + 'static {
     fn wait_in_call(&self, m: &M, time: Nanos);
     /// Whether threads can be suspended, and Ps taken from code that does not call.
     fn can_hold(&self) -> bool;
+    /// Whether the world stands, or is to, because its viewer wants it to.
+    fn is_paused(&self) -> bool;
     /// Cuts the user code of an M short, if that can be: its thread will look at [`M::hold`].
     fn interrupt(&self, m: &M);
     /// CPU time an M has used, if that is known.

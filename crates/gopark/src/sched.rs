@@ -386,13 +386,17 @@ impl<Pl: Platform> Sched<Pl> {
         &table[..table.len().min(locked.ms as usize)]
     }
 
-    /// Ms that act or may act: those that neither sleep nor poll, nor are in a call or suspended.
-    pub(crate) fn busy_ms(&self) -> u32 {
+    /// Ms that act or may act: those that neither sleep nor poll, nor are in a call or suspended. None
+    /// while a thread is on its way between those.
+    pub(crate) fn busy_ms(&self) -> Option<u32> {
         let locked = self.lock();
+        if self.table(&locked).iter().any(|m| m.needs_sysmon()) {
+            return None;
+        }
         let polling = u32::from(self.polling.load(Ordering::SeqCst));
         let asleep = locked.asleep() + i64::from(polling);
         let outside = self.all_ms(&locked).iter().filter(|m| m.is_outside()).count() as i64;
-        (i64::from(locked.ms) - asleep - outside).max(0) as u32
+        Some((i64::from(locked.ms) - asleep - outside).max(0) as u32)
     }
 
     /// Sets the first P and M up and makes main, which goes into P0's slot. Returns M0, to be

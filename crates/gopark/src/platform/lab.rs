@@ -398,6 +398,10 @@ impl Platform for Lab {
         false
     }
 
+    fn is_paused(&self) -> bool {
+        false
+    }
+
     fn interrupt(&self, m: &M) {
         let lab_m = self.ms.borrow()[m.id.0 as usize];
         if lab_m.works.get() {

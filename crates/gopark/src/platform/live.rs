@@ -121,7 +121,12 @@ impl Live {
         unsafe { self.threads.run(sched, m0) }
     }
 
-    /// Whether the clock stands because the world does.
+    /// Whether every M stands at a gate, sleeps, polls, or is in a call.
+    fn world_stands(&self, sched: &Sched<Self>) -> bool {
+        self.conductor.as_deref().is_some_and(|conductor| drain::stands(sched, conductor))
+    }
+
+    /// Whether the clock stands because the world does, or is about to.
     fn clock_stands(&self) -> bool {
         self.stands_at.load(Ordering::Acquire) != u64::MAX
     }
@@ -149,7 +154,11 @@ impl Live {
     /// Stands at a gate while the conductor wants it.
     #[cold]
     fn stand(&self, sched: &Sched<Self>, m: &M, conductor: &Conductor) {
-        if conductor.stand() == Verdict::Stop {
+        // Nobody takes it for stuck meanwhile.
+        m.stands.store(true, Ordering::Relaxed);
+        let verdict = conductor.stand();
+        m.stands.store(false, Ordering::Relaxed);
+        if verdict == Verdict::Stop {
             let ended = Ended { how: EndKind::Stopped, text: String::new(), rule: None };
             sched.finish(m, ended);
         }
@@ -286,6 +295,10 @@ impl Platform for Live {
 
     fn can_hold(&self) -> bool {
         hold::SUPPORTED
+    }
+
+    fn is_paused(&self) -> bool {
+        self.clock_stands()
     }
 
     fn interrupt(&self, m: &M) {

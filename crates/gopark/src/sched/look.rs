@@ -79,7 +79,8 @@ impl<Pl: Platform> Sched<Pl> {
             state.ms.push(MSnap {
                 m: m.id,
                 p,
-                g: m.curg.get().map(|g| g.gid()),
+                // One that is suspended with its M is in a queue, and told of with itself.
+                g: m.curg.get().filter(|g| g.held_by.get().is_none()).map(|g| g.gid()),
                 hand: Vec::new(),
                 spinning: m.spinning.get(),
                 polling: false,

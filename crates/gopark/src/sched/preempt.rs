@@ -82,6 +82,15 @@ impl<Pl: Platform> Sched<Pl> {
         true
     }
 
+    /// The world is to stand for its viewer: stops whoever computes without coming to a gate.
+    pub(crate) fn stop_who_computes(&self) {
+        let m = self.sysmon_m();
+        for owner in self.all_ps().filter_map(P::owner).filter(|owner| owner.claim.in_user()) {
+            self.stop_thread(m, owner);
+        }
+        self.look_after_threads(m, self.pl.now());
+    }
+
     /// Takes an M from the idle list, or one that was made to be at hand, to take a P over.
     fn reserve_standby(&self, m: &M) -> Option<&'static M> {
         let mut locked = self.lock();
@@ -130,7 +139,8 @@ impl<Pl: Platform> Sched<Pl> {
         victim.hold.set_lost(false);
         m.acts_as.set(Some(Actor { m: Some(victim.id), p: p.map(|p| p.id), g: Some(g.gid()) }));
         match p {
-            Some(p) if self.is_stopping() => {
+            // Stopped only for the world to stand, it goes on first.
+            Some(p) if self.is_stopping() || self.pl.is_paused() => {
                 let kind = PreemptKind::StopTheWorld;
                 self.runq_put(m, p, g, None, |to| {
                     let event = Event::GoPreempt { g: g.gid(), kind, to };
@@ -289,7 +299,8 @@ impl<Pl: Platform> Sched<Pl> {
         inside: &mut Inside,
         now: Nanos,
     ) -> bool {
-        if !self.pl.can_hold() || owner.is_in_call() || owner.claim.get() != OWNS {
+        let stands = owner.stands.load(Ordering::Relaxed);
+        if !self.pl.can_hold() || stands || owner.is_in_call() || owner.claim.get() != OWNS {
             return false;
         }
         let user = owner.claim.in_user();

@@ -163,10 +163,18 @@ impl Work {
     fn recover(&mut self, sched: &Sched<Live>) {
         let Some(conductor) = self.conductor.clone() else { return };
         let frozen = Frozen::new(&conductor);
-        while !stands(sched, &conductor) {
+        loop {
             if sched.is_ending() {
                 // It will never stand. What is left comes out by time.
                 return;
+            }
+            if stands(sched, &conductor) {
+                // sysmon takes Ps and queues goroutines by itself: it stands last.
+                sched.pl.threads.hold_sysmon();
+                if stands(sched, &conductor) {
+                    break;
+                }
+                sched.pl.threads.let_sysmon_go();
             }
             std::thread::park_timeout(STAND);
         }
@@ -174,6 +182,7 @@ impl Work {
         let (state, base) = sched.snapshot();
         self.merger.rebase(&base, sched.pl.now(), Box::new(state), &mut self.out);
         self.hand_on(sched);
+        sched.pl.threads.let_sysmon_go();
         drop(frozen);
     }
 
@@ -223,9 +232,9 @@ impl Drop for Frozen<'_> {
 }
 
 /// Whether every M stands at a gate, sleeps or polls.
-fn stands(sched: &Sched<Live>, conductor: &Conductor) -> bool {
+pub(super) fn stands(sched: &Sched<Live>, conductor: &Conductor) -> bool {
     // Those that stand first: while the world is being stopped they only get more, and each of them
     // is busy, so equality is proof. The other way round an M could wake in between.
     let standing = conductor.standing();
-    sched.busy_ms() == standing
+    sched.busy_ms() == Some(standing)
 }

@@ -32,7 +32,16 @@ pub(super) struct Threads {
     ended: Arc<(Mutex<bool>, Condvar)>,
     ms: Mutex<Vec<JoinHandle<()>>>,
     sysmon: OnceLock<Thread>,
+    /// Whether sysmon is to stand still, and whether it does.
+    sysmon_held: AtomicU32,
 }
+
+/// sysmon does what it does.
+const GOES: u32 = 0;
+/// It is to stand still.
+const ASKED: u32 = 1;
+/// It does, between two rounds.
+const STANDS: u32 = 2;
 
 /// A scheduler that may go to a new thread.
 #[derive(Clone, Copy)]
@@ -55,6 +64,7 @@ impl Threads {
             ended: Arc::new((Mutex::new(false), Condvar::new())),
             ms: Mutex::new(Vec::new()),
             sysmon: OnceLock::new(),
+            sysmon_held: AtomicU32::new(GOES),
         }
     }
 
@@ -69,6 +79,22 @@ impl Threads {
         if let Some(sysmon) = self.sysmon.get() {
             sysmon.unpark();
         }
+    }
+
+    /// Has sysmon stand still between two rounds, and waits until it does.
+    pub(super) fn hold_sysmon(&self) {
+        self.sysmon_held.store(ASKED, Ordering::SeqCst);
+        while self.sysmon_held.load(Ordering::SeqCst) == ASKED && !self.over.load(Ordering::SeqCst)
+        {
+            self.wake_sysmon();
+            std::thread::park_timeout(Duration::from_micros(50));
+        }
+    }
+
+    /// Lets sysmon go on.
+    pub(super) fn let_sysmon_go(&self) {
+        self.sysmon_held.store(GOES, Ordering::SeqCst);
+        self.wake_sysmon();
     }
 
     /// The run has ended.
@@ -217,8 +243,23 @@ fn watch(sched: &'static Sched<Live>) {
     let mut sysmon = Sysmon::new(MAX_PS);
     let threads = &sched.pl.threads;
     while !threads.over.load(Ordering::SeqCst) {
+        if threads.sysmon_held.load(Ordering::SeqCst) != GOES {
+            // If it was let go meanwhile, this fails.
+            let _ = threads.sysmon_held.compare_exchange(
+                ASKED,
+                STANDS,
+                Ordering::SeqCst,
+                Ordering::SeqCst,
+            );
+            std::thread::park_timeout(Duration::from_millis(1));
+            continue;
+        }
         if sched.pl.clock_stands() {
-            // The world stands, and so does whoever would take Ps from those that stand.
+            // The world stands, and so does whoever would take Ps from those that stand. Until it
+            // does, those that never come to a gate are stopped where they are.
+            if !sched.pl.world_stands(sched) {
+                sched.stop_who_computes();
+            }
             std::thread::park_timeout(Duration::from_millis(1));
             continue;
         }
