@@ -62,7 +62,10 @@ impl World {
             }
         }
         for g in state.gs.iter().filter(|g| g.held_by.is_some()) {
-            let held = g.held_by.and_then(|m| self.m_mut(m)).filter(|m| m.g.is_none());
+            let held = g
+                .held_by
+                .and_then(|m| self.m_mut(m))
+                .filter(|m| m.g.is_none() && m.status != MStatus::Idle);
             held.into_iter().for_each(|m| (m.holds, m.status) = (Some(g.g), MStatus::Held));
         }
         self.load_objects(state);

@@ -133,11 +133,14 @@ impl<Pl: Platform> Sched<Pl> {
     fn queue_held(&self, m: &'static M, victim: &'static M, p: Option<&'static P>) {
         let g = victim.curg.get().expect("a goroutine runs in user code");
         g.held_by.set(Some(victim));
-        g.word.switch(RUNNING, RUNNABLE);
         let ran = p.map_or(Nanos(0), |p| self.pl.now().minus(p.slice_start.get()));
         g.since.set(self.time_seen(m));
         victim.hold.set_lost(false);
         m.acts_as.set(Some(Actor { m: Some(victim.id), p: p.map(|p| p.id), g: Some(g.gid()) }));
+        // Told before anybody can pick it.
+        let event = Event::MHeld { m: victim.id, g: g.gid() };
+        emit!(self, m, None, [stamp_g(g)], event, Rule::ThreadHeld {});
+        g.word.switch(RUNNING, RUNNABLE);
         match p {
             // Stopped only for the world to stand, it goes on first.
             Some(p) if self.is_stopping() || self.pl.is_paused() => {
@@ -156,8 +159,6 @@ impl<Pl: Platform> Sched<Pl> {
                 self.global_push(&mut locked, g);
             }
         }
-        let event = Event::MHeld { m: victim.id, g: g.gid() };
-        emit!(self, m, None, [], event, Rule::ThreadHeld {});
         if let Some(p) = p {
             self.emit_handoff(m, p, HandoffWhy::HeldThread, Rule::ThreadHeld {});
         }

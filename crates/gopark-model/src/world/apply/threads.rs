@@ -46,7 +46,7 @@ impl World {
             Event::MHeld { m, g } if self.ensure_m(*m) => {
                 self.ensure_g(*g);
                 let other = self.m(*m).and_then(|m| m.g);
-                check.expect(other.is_none(), "R3", || {
+                check.expect(other.is_none_or(|other| other == *g), "R3", || {
                     format!("{m} is suspended with {g} but runs {other:?}")
                 });
                 self.set_m(*m, MStatus::Held);
