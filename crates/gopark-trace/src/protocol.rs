@@ -12,7 +12,7 @@ use crate::record::Batch;
 pub const STAGE_VAR: &str = "GOPARK_STAGE";
 
 /// The version of events and messages. A reader refuses other versions.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 1;
 
 table! {
     /// What the viewer asks of the conductor.

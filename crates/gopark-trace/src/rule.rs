@@ -230,15 +230,6 @@ table! {
     /// In the lab the clock jumps to the next timer when nobody can act.
     97 ClockJumps { to: Nanos }
         from "proc.go checkdead" => "nobody can act now: the lab's clock jumps to {to}";
-    /// Nothing to read, or no room to write: the goroutine parks until the poller says that the descriptor is ready, and then tries again itself.
-    106 ParkForFd { fd: FdId, dir: FdDir }
-        from "netpoll.go netpollblock" => "{fd} is not ready to {dir}: it parks until the poller says so, and tries again itself";
-    /// A deadline that is over wakes who waits for the descriptor, like any other ready: not through the poller.
-    107 DeadlineWakes { fd: FdId }
-        from "netpoll.go netpolldeadlineimpl" => "the deadline of {fd} is over: who waits for it is ready, in the slot of the P that runs the timer";
-    /// Who waits for a descriptor that is closed is woken by who closes it: not through the poller.
-    108 CloseWakes { fd: FdId }
-        from "netpoll.go pollUnblock" => "{fd} is closed: who waits for it is ready, in the slot of the P that closes it";
 
     /// A ticker fires again a whole number of periods after its last time: ticks that were missed are dropped.
     98 TickerNext { period: Nanos, late: Nanos }
@@ -255,6 +246,15 @@ table! {
     /// A timer that is stopped or set anew takes back what it has sent: nobody receives a stale value.
     102 StaleTaken { }
         from "time.go (*timer).stop" => "the timer is stopped or set anew: what it has sent is taken back";
+    /// Nothing to read, or no room to write: the goroutine parks until the poller says that the descriptor is ready, and then tries again itself.
+    106 ParkForFd { fd: FdId, dir: FdDir }
+        from "netpoll.go netpollblock" => "{fd} is not ready to {dir}: it parks until the poller says so, and tries again itself";
+    /// A deadline that is over wakes who waits for the descriptor, like any other ready: not through the poller.
+    107 DeadlineWakes { fd: FdId }
+        from "netpoll.go netpolldeadlineimpl" => "the deadline of {fd} is over: who waits for it is ready, in the slot of the P that runs the timer";
+    /// Who waits for a descriptor that is closed is woken by who closes it: not through the poller.
+    108 CloseWakes { fd: FdId }
+        from "netpoll.go pollUnblock" => "{fd} is closed: who waits for it is ready, in the slot of the P that closes it";
 
     // ---- channels and select ----
 

@@ -184,7 +184,8 @@ pub(super) fn of_rule(rule: &Rule, out: &mut Vec<Fact>) {
             BoundToThread { m } StoppedInCall { } WorldStops { } WorldGoesOn { }
             BlockedUnmarked { idle_for } Backstop { stuck } OnePollerWaits { until }
             PollBeforeStealing { } EarlierTimer { when } InjectList { idle n }
-            PollerWithoutP { n } TimerOnOwnHeap { p } TimersFirst { late } ClockJumps { to }
+            PollerWithoutP { n } ParkForFd { fd dir } DeadlineWakes { fd }
+            CloseWakes { fd } TimerOnOwnHeap { p } TimersFirst { late } ClockJumps { to }
             TickerNext { period late } StaysOnHeap { p } TimerUnwatched { }
             TimerAtLook { late } StaleTaken { }
             SendToWaiter { to } SendBuffered { len cap } SendBlocks { len cap }
