@@ -6,7 +6,7 @@ use std::sync::Arc;
 use gopark::racy::Cell;
 use gopark::sync::{Cond, GoRwMutex, Mutex, Pool, Semaphore, WaitGroup};
 use gopark::trace::Event;
-use gopark::{chan, go, yield_now};
+use gopark::{Receiver, Sender, chan, go, select, yield_now};
 use gopark_model::{World, validate};
 
 /// More events than a small ring can take, for as long as it needs to lose some and recover.
@@ -66,6 +66,51 @@ fn noisy_locks() -> u64 {
     }
     wg.wait();
     table.1.get()
+}
+
+/// As [`noisy`], with goroutines that wait at several channels at once.
+fn noisy_selects() -> u64 {
+    let chans: Arc<[(Sender<u64>, Receiver<u64>)]> = [0, 0, 1].map(chan).into();
+    let (results, sums) = chan(0);
+    let (stop, stopped) = chan::<()>(0);
+    for _ in 0..20 {
+        let (chans, results, stopped) = (Arc::clone(&chans), results.clone(), stopped.clone());
+        drop(go(move || {
+            let mut sum = 0;
+            loop {
+                sum += select! {
+                    n = recv(chans[0].1) => n.unwrap_or(0),
+                    n = recv(chans[1].1) => n.unwrap_or(0),
+                    n = recv(chans[2].1) => n.unwrap_or(0),
+                    recv(stopped) => break,
+                };
+            }
+            results.send(sum);
+        }));
+    }
+    let wg = WaitGroup::new();
+    for i in 0..20_u64 {
+        let chans = Arc::clone(&chans);
+        drop(wg.go(move || {
+            for n in 0..300 {
+                select! {
+                    send(chans[(n % 3) as usize].0, 1) => {}
+                    send(chans[(i % 2) as usize].0, 1) => {}
+                }
+            }
+        }));
+    }
+    wg.wait();
+    while !chans[2].0.is_empty() {
+        yield_now();
+    }
+    stop.close();
+    sums.iter().take(20).sum()
+}
+
+#[test]
+fn selects_go_on_where_the_snapshot_left_them() {
+    recovers(noisy_selects, 20 * 300);
 }
 
 #[test]
