@@ -7,6 +7,7 @@
 use std::cell::{Cell, UnsafeCell};
 use std::fmt;
 use std::ops::Deref;
+use std::panic::Location;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 
@@ -63,6 +64,10 @@ pub(crate) struct G {
     pub(crate) parent: Cell<Option<GId>>,
     /// Where it was made, for traces.
     pub(crate) site: Cell<Option<SiteId>>,
+    /// The line it was made from, for dumps.
+    pub(crate) made_at: Line,
+    /// The line of its last call into the runtime, for dumps.
+    pub(crate) at: Line,
     /// Its name.
     pub(crate) name: Cell<Option<Box<str>>>,
     /// How it ended, set on its own stack.
@@ -95,6 +100,8 @@ impl G {
             held_by: Cell::new(None),
             parent: Cell::new(None),
             site: Cell::new(None),
+            made_at: Line::new(),
+            at: Line::new(),
             name: Cell::new(None),
             exit: Cell::new(ExitKind::Returned),
             timer: Cell::new(TimerId(0)),
@@ -181,6 +188,30 @@ impl Deref for Gp {
 impl fmt::Debug for Gp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Gp({})", self.id.get())
+    }
+}
+
+/// A line of the program, or none; others may look at it while its owner changes it.
+#[derive(Debug)]
+pub(crate) struct Line(AtomicPtr<Location<'static>>);
+
+impl Line {
+    const fn new() -> Self {
+        Self(AtomicPtr::new(std::ptr::null_mut()))
+    }
+
+    /// Which it is.
+    pub(crate) fn get(&self) -> Option<&'static Location<'static>> {
+        // SAFETY: only addresses of such references are stored. They point to constants, which
+        // were there before the program ran, so Relaxed does.
+        unsafe { self.0.load(Ordering::Relaxed).cast_const().as_ref() }
+    }
+
+    /// Sets it; the owner's.
+    #[inline]
+    pub(crate) fn set(&self, at: Option<&'static Location<'static>>) {
+        let at = at.map_or(std::ptr::null(), std::ptr::from_ref);
+        self.0.store(at.cast_mut(), Ordering::Relaxed);
     }
 }
 

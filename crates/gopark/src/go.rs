@@ -114,7 +114,7 @@ where
         let result = catch_unwind(AssertUnwindSafe(f)).map_err(Panicked);
         let kernel = kernel();
         if let Err(panicked) = &result {
-            note_panic(&*kernel, panicked);
+            note_end(&*kernel, panicked);
         }
         finish(&*kernel, &task, result);
         drop(kernel);
@@ -122,7 +122,7 @@ where
         let dropped = catch_unwind(AssertUnwindSafe(|| drop(task))).map_err(Panicked);
         let kernel = current::kernel();
         if let Err(panicked) = dropped {
-            note_panic(&*kernel, &panicked);
+            note_end(&*kernel, &panicked);
             end_by_panic(&*kernel, &panicked);
         }
         kernel.stay();
@@ -136,15 +136,20 @@ pub(crate) fn detached_entry(f: impl FnOnce() + Send + 'static) -> crate::g::Ent
         let result = catch_unwind(AssertUnwindSafe(f)).map_err(Panicked);
         let kernel = kernel();
         if let Err(panicked) = result {
-            note_panic(&*kernel, &panicked);
+            note_end(&*kernel, &panicked);
             end_by_panic(&*kernel, &panicked);
         }
         kernel.stay();
     })
 }
 
-fn note_panic(kernel: &dyn Kernel, panicked: &Panicked) {
+/// Notes how the calling goroutine unwound to its first line.
+fn note_end(kernel: &dyn Kernel, panicked: &Panicked) {
     let g = kernel.current();
+    if panicked.is_goexit() {
+        g.exit.set(ExitKind::Goexit);
+        return;
+    }
     g.exit.set(ExitKind::Panicked);
     if kernel.recording() {
         let event = Event::GoPanic { g: g.gid(), message: panicked.message().to_owned() };
@@ -152,8 +157,12 @@ fn note_panic(kernel: &dyn Kernel, panicked: &Panicked) {
     }
 }
 
-/// Ends the run in Go's words, because nobody will take the panic of the calling goroutine.
+/// Ends the run in Go's words, because nobody will take the panic of the calling goroutine. A
+/// Goexit is none.
 fn end_by_panic(kernel: &dyn Kernel, panicked: &Panicked) {
+    if panicked.is_goexit() {
+        return;
+    }
     let g = kernel.current().gid();
     kernel.end(EndKind::Panic, panic_text(panicked, g), Some(Rule::PanicEnds { g }));
 }
@@ -166,7 +175,8 @@ fn panic_text(panicked: &Panicked, g: GId) -> String {
 fn finish<T>(kernel: &dyn Kernel, task: &Task<T>, result: Result<T, Panicked>) {
     let g = kernel.current().gid();
     let mut state = task.state.lock();
-    let unwanted = result.as_ref().err().filter(|_| state.abandoned).map(|p| panic_text(p, g));
+    let unwanted = result.as_ref().err().filter(|p| state.abandoned && !p.is_goexit());
+    let unwanted = unwanted.map(|p| panic_text(p, g));
     state.result = Some(result);
     state.ended = true;
     let mut waiters = std::mem::replace(&mut state.waiters, WaitQueue::new());
@@ -198,7 +208,7 @@ impl<T: Send + 'static> JoinHandle<T> {
     /// Parks until the goroutine has ended and returns what it returned.
     ///
     /// # Errors
-    /// With its panic, if it panicked.
+    /// With its panic, if it panicked, or if it ended by [`goexit`]: see [`Panicked::is_goexit`].
     ///
     /// # Panics
     /// Outside a goroutine.
@@ -235,7 +245,7 @@ impl<T> Drop for JoinHandle<T> {
         let mut state = self.task.state.lock();
         state.abandoned = true;
         let text = match &state.result {
-            Some(Err(panicked)) => panic_text(panicked, self.g),
+            Some(Err(panicked)) if !panicked.is_goexit() => panic_text(panicked, self.g),
             _ => return,
         };
         drop(state);
@@ -246,7 +256,7 @@ impl<T> Drop for JoinHandle<T> {
     }
 }
 
-/// The panic of a goroutine.
+/// The panic of a goroutine, or its [`goexit`].
 pub struct Panicked(Box<dyn Any + Send>);
 
 impl Panicked {
@@ -255,14 +265,25 @@ impl Panicked {
         message_of(&*self.0)
     }
 
-    /// Goes on panicking here.
+    /// Whether it was no panic at all: the goroutine ended by [`goexit`], and left no result.
+    pub fn is_goexit(&self) -> bool {
+        self.0.is::<Goexit>()
+    }
+
+    /// Goes on panicking here. After a [`goexit`] that is a panic of its own: the caller has not
+    /// asked to end.
+    #[track_caller]
     pub fn resume(self) -> ! {
+        assert!(!self.is_goexit(), "{GOEXIT}");
         resume_unwind(self.0)
     }
 }
 
 /// The text of a panic's payload.
 pub(crate) fn message_of(payload: &(dyn Any + Send)) -> &str {
+    if payload.is::<Goexit>() {
+        return GOEXIT;
+    }
     payload
         .downcast_ref::<&'static str>()
         .copied()
@@ -278,6 +299,9 @@ impl std::fmt::Debug for Panicked {
 
 impl std::fmt::Display for Panicked {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.is_goexit() {
+            return f.write_str(GOEXIT);
+        }
         write!(f, "a goroutine panicked: {}", self.message())
     }
 }
@@ -301,13 +325,39 @@ where
                 // It returns, so that nothing of main's own is left behind.
                 kernel.fail(EndKind::Returned, String::new(), Some(Rule::MainReturns { left }));
             }
+            // After a Goexit the others go on; the run ends when none of them can.
             Err(panicked) => {
-                note_panic(&*kernel, &panicked);
+                note_end(&*kernel, &panicked);
                 end_by_panic(&*kernel, &panicked);
             }
         }
         kernel.stay();
     })
+}
+
+/// What a goroutine unwinds with that ends itself.
+struct Goexit;
+
+/// What is said of it.
+const GOEXIT: &str = "the goroutine called goexit";
+
+/// Ends the calling goroutine and no other (`runtime.Goexit`): its stack unwinds, so destructors
+/// run, and nothing is printed. Who joins it gets an error that says so. If main calls it, the
+/// others go on, and the run ends with a fatal error when none of them is left.
+///
+/// As it unwinds, a `catch_unwind` of the goroutine's own stops it, unlike Go's `recover`: who
+/// catches goes on, or resumes it. And as any panic, it aborts the process in a destructor that
+/// runs while a panic unwinds, and does not pass a function that can't unwind.
+///
+/// # Panics
+/// Outside a goroutine.
+#[track_caller]
+pub fn goexit() -> ! {
+    let kernel = kernel();
+    kernel.site(Location::caller());
+    kernel.gate();
+    drop(kernel);
+    resume_unwind(Box::new(Goexit))
 }
 
 /// Lets other goroutines run (`runtime.Gosched`): the caller goes to the tail of the global queue.

@@ -194,7 +194,8 @@ pub(crate) trait Kernel: Send + Sync {
     fn gate(&self);
     /// Whether events are recorded.
     fn recording(&self) -> bool;
-    /// The number of a source line, if events are recorded.
+    /// The caller calls the runtime from this line: that is where a dump shows it. Gives the
+    /// line's number, if events are recorded.
     fn site(&self, at: &'static Location<'static>) -> Option<SiteId>;
     /// Records events of one step, which get one time. Call it only if [`Kernel::recording`].
     fn record(&self, site: Option<SiteId>, stamps: &[Stamp], events: &mut dyn Iterator<Item = Ev>);

@@ -59,8 +59,8 @@ pub mod time;
 
 pub use chan::{IntoIter, Iter, Receiver, Sender, WouldBlock, chan};
 pub use go::{
-    JoinHandle, Panicked, current_id, go, go_named, go_with_stack, gomaxprocs, log, num_goroutine,
-    park_forever, set_name, work, yield_now,
+    JoinHandle, Panicked, current_id, go, go_named, go_with_stack, goexit, gomaxprocs, log,
+    num_goroutine, park_forever, set_name, work, yield_now,
 };
 pub use gopark_trace as trace;
 pub use run::{Failure, Lab, Live, lab, live};

@@ -119,5 +119,7 @@ pub fn set_gomaxprocs(procs: usize) -> usize {
 /// Outside a goroutine.
 #[track_caller]
 pub fn dump() -> String {
-    current::kernel().dump()
+    let kernel = current::kernel();
+    kernel.site(Location::caller());
+    kernel.dump()
 }

@@ -9,6 +9,10 @@
 //! `work(d)` costs d; meanwhile others act. When nobody can act now, the clock moves to the first
 //! moment at which somebody can.
 //!
+//! **Panics.** While one unwinds nobody else acts, as there is one thread, and it counts it; time
+//! passes all the same. A destructor that has to wait then would wait for ever: it ends the run with
+//! a fatal error. Live runs have other threads, and there it waits.
+//!
 //! **Turns and stacks.** An M's coroutine is suspended from wherever it stands: often on the stack
 //! of the goroutine it runs, one level deeper. That is what a nested coroutine allows, and what
 //! `gopark-fiber`'s first test is about.
@@ -250,6 +254,11 @@ impl Lab {
     /// Lets time pass for `m` while others act.
     fn busy(&self, m: &M, time: Nanos) {
         let until = self.clock.get().plus(time);
+        if std::thread::panicking() {
+            // The thread counts its panics: others who act meanwhile would count this one as theirs.
+            self.clock.set(until);
+            return;
+        }
         let others =
             self.ms.borrow().iter().filter(|o| o.m.id != m.id).filter_map(|o| moment(o)).min();
         let alone = others.is_none_or(|other| other > until)

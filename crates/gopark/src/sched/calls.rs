@@ -33,6 +33,9 @@ impl<Pl: Platform> Sched<Pl> {
     #[inline]
     pub(super) fn switch(&self, request: Request) {
         if std::thread::panicking() && !self.is_ending() {
+            if !Pl::LAB {
+                return self.block_thread(request);
+            }
             self.switch_while_panicking();
         }
         let g = self.m().curg.get().expect("a goroutine calls");
@@ -65,7 +68,8 @@ impl<Pl: Platform> Sched<Pl> {
     }
 
     /// A destructor that runs while a panic unwinds wants to wait. A switch now would leave the
-    /// thread's count of panics to the next goroutine, so the run ends instead.
+    /// thread's count of panics to the next goroutine, and in the lab there is no other thread for
+    /// the others to go on with: the run ends.
     #[cold]
     fn switch_while_panicking(&self) {
         let m = self.m();
@@ -99,6 +103,9 @@ impl<Pl: Platform> Kernel for Sched<Pl> {
 
     fn site(&self, at: &'static Location<'static>) -> Option<SiteId> {
         let m = self.m();
+        if let Some(g) = m.curg.get() {
+            g.at.set(Some(at));
+        }
         if !m.recording.get() {
             return None;
         }

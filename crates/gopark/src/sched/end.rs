@@ -79,7 +79,13 @@ impl<Pl: Platform> Sched<Pl> {
         all_gs(locked).filter(|g| !matches!(g.word.get(), IDLE | DEAD))
     }
 
-    /// All goroutines in Go's header form, main first.
+    /// As [`Sched::dump`], for somebody who is no M.
+    pub(crate) fn dump_all(&self) -> String {
+        self.dump(&self.lock())
+    }
+
+    /// All goroutines in Go's header form, main first, each with the line of its last call into the
+    /// runtime: for one that waits, that is where it waits.
     pub(super) fn dump(&self, locked: &Locked) -> String {
         let mut gs: Vec<Gp> = self.alive_gs(locked).collect();
         gs.sort_by_key(|g| g.gid());
@@ -91,14 +97,24 @@ impl<Pl: Platform> Sched<Pl> {
                 (SYSCALL, _) => "syscall",
                 _ => "runnable",
             };
+            let tied = if g.tied.get().is_some() { ", locked to thread" } else { "" };
             // Writing to a String cannot fail.
-            let _ = write!(text, "\ngoroutine {} [{status}]:\n", g.id.get());
+            let _ = writeln!(text, "\ngoroutine {} [{status}{tied}]:", g.id.get());
             let name = g.name_string();
             if !name.is_empty() {
                 let _ = writeln!(text, "\t{name}");
             }
+            if let Some(at) = g.at.get() {
+                let _ = writeln!(text, "\t{}:{}", at.file(), at.line());
+            }
             if let Some(GId(parent)) = g.parent.get() {
-                let _ = writeln!(text, "created in goroutine {parent}");
+                let _ = match g.made_at.get() {
+                    Some(at) => {
+                        let (file, line) = (at.file(), at.line());
+                        writeln!(text, "created by {file}:{line} in goroutine {parent}")
+                    }
+                    None => writeln!(text, "created in goroutine {parent}"),
+                };
             }
         }
         text

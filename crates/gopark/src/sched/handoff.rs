@@ -2,7 +2,8 @@
 //!
 //! A tied goroutine (`LockOSThread`) runs on its M and nowhere else, and that M runs nothing else.
 //! Whoever picks it gives the M its own P and parks (`startlockedm`); when it parks or gives way,
-//! its M hands the P off and waits until somebody picks it again (`stoplockedm`).
+//! its M hands the P off and waits until somebody picks it again (`stoplockedm`). One that waits
+//! while a panic unwinds does so too, but on its own stack: [`Sched::block_thread`].
 
 use std::sync::atomic::Ordering;
 
@@ -13,7 +14,7 @@ use gopark_trace::words::HandoffWhy;
 
 use super::wake::spin_stamp;
 use super::{Found, Sched, emit};
-use crate::kernel::{stamp, stamp_g};
+use crate::kernel::{Request, stamp, stamp_g};
 use crate::m::M;
 use crate::p::P;
 use crate::platform::Platform;
@@ -114,6 +115,38 @@ impl<Pl: Platform> Sched<Pl> {
         }
         self.acquire_p(m, m.next_p.take()?);
         m.picked.take()
+    }
+
+    /// The calling goroutine waits without leaving its stack: it is unwinding, and the thread counts
+    /// its panics. It is tied to its thread meanwhile, which sleeps where the goroutine stands until
+    /// somebody picks it. Returns at once if the run is over.
+    #[cold]
+    pub(super) fn block_thread(&self, request: Request) {
+        let m = self.m();
+        let g = m.curg.get().expect("a goroutine calls");
+        self.tie(m, None);
+        let in_hand = match request {
+            Request::Park(park) => {
+                self.park_m(m, g, park);
+                None
+            }
+            Request::LeaveCall(site) => self.leave_call_without_p(m, g, site),
+            // Nobody is given way to while a panic unwinds, and a run that is over is left.
+            Request::Yield(_) | Request::Preempt(_) | Request::GoYield(_) | Request::Abandon => {
+                return self.untie(m, None);
+            }
+        };
+        let Some(found) = in_hand.or_else(|| self.stop_tied_m(m)) else {
+            // The run is over: it is left from the goroutine's stack, so it is this M's again. Its
+            // end may have been said under the lock only.
+            while !self.is_ending() {
+                std::thread::yield_now();
+            }
+            m.curg.set(Some(g));
+            return;
+        };
+        self.begin_slice(m, &found);
+        self.untie(m, None);
     }
 
     /// Gives the own P to the M that the found goroutine is tied to (`startlockedm`).

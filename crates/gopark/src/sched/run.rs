@@ -57,29 +57,8 @@ impl<Pl: Platform> Sched<Pl> {
 
     /// Runs a goroutine until it gives way (`execute`, `gogo`). False when the run is over.
     fn execute(&self, m: &'static M, found: Found) -> bool {
-        let p = m.p.get().expect("a goroutine runs with a P");
-        let g = found.g;
-        // A tied goroutine always begins a slice: its M has just got the P.
-        let inherits = matches!(found.from, Queue::Slot(_)) && g.tied.get().is_none();
-        m.preempt.store(false, Ordering::Relaxed);
-        if !inherits {
-            p.tick.store(p.tick().wrapping_add(1), Ordering::Relaxed);
-            p.slice_start.set(self.time_seen(m));
-        }
-        g.word.switch(RUNNABLE, RUNNING);
-        g.since.set(self.time_seen(m));
-        m.curg.set(Some(g));
-        if m.recording.get() {
-            let mut stamps = vec![stamp_g(g)];
-            stamps.extend(found.taken);
-            let tick = p.tick();
-            let event = Event::GoStart { g: g.gid(), from: found.from, tick };
-            let rule = start_rule(
-                p,
-                if inherits || g.tied.get().is_none() { found.from } else { Queue::Hand },
-            );
-            self.record(m, None, &stamps, &mut std::iter::once((event, Some(rule))));
-        }
+        self.begin_slice(m, &found);
+        let (g, p) = (found.g, m.p.get().expect("a goroutine runs with a P"));
         // SAFETY: the G is RUNNING on this M, so its fiber is ours.
         let fiber = unsafe { &mut *g.fiber.get() };
         if fiber.is_none() {
@@ -111,6 +90,33 @@ impl<Pl: Platform> Sched<Pl> {
             Request::Abandon => return false,
         }
         true
+    }
+
+    /// The found goroutine runs on this M from now on.
+    pub(super) fn begin_slice(&self, m: &'static M, found: &Found) {
+        let p = m.p.get().expect("a goroutine runs with a P");
+        let g = found.g;
+        // A tied goroutine always begins a slice: its M has just got the P.
+        let inherits = matches!(found.from, Queue::Slot(_)) && g.tied.get().is_none();
+        m.preempt.store(false, Ordering::Relaxed);
+        if !inherits {
+            p.tick.store(p.tick().wrapping_add(1), Ordering::Relaxed);
+            p.slice_start.set(self.time_seen(m));
+        }
+        g.word.switch(RUNNABLE, RUNNING);
+        g.since.set(self.time_seen(m));
+        m.curg.set(Some(g));
+        if m.recording.get() {
+            let mut stamps = vec![stamp_g(g)];
+            stamps.extend(found.taken);
+            let tick = p.tick();
+            let event = Event::GoStart { g: g.gid(), from: found.from, tick };
+            let rule = start_rule(
+                p,
+                if inherits || g.tied.get().is_none() { found.from } else { Queue::Hand },
+            );
+            self.record(m, None, &stamps, &mut std::iter::once((event, Some(rule))));
+        }
     }
 
     /// Binds a stack: until now the goroutine was only its function.
@@ -158,7 +164,7 @@ impl<Pl: Platform> Sched<Pl> {
     }
 
     /// Parks the goroutine that has just left its stack (`park_m`).
-    fn park_m(&self, m: &'static M, g: Gp, park: Park) {
+    pub(super) fn park_m(&self, m: &'static M, g: Gp, park: Park) {
         let p = m.p.get().expect("a goroutine parks with a P");
         g.wait.set(Some(park.why));
         g.shrunk.set(false);

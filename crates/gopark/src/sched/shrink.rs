@@ -49,7 +49,8 @@ impl<Pl: Platform> Sched<Pl> {
             g.since.set(now);
         }
         let parked = now.minus(g.since.get());
-        let due = parked >= after && !g.shrunk.get();
+        // One that is tied may stand on its stack with its thread.
+        let due = g.tied.get().is_none() && parked >= after && !g.shrunk.get();
         let freed = if due { give_back(g) } else { 0 };
         g.shrunk.set(g.shrunk.get() || due);
         if freed > 0 {

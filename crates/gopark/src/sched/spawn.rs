@@ -38,6 +38,8 @@ impl<Pl: Platform> Sched<Pl> {
         g.select.reset();
         g.parent.set(parent);
         g.site.set(site);
+        g.made_at.set(m.curg.get().and_then(|maker| maker.at.get()));
+        g.at.set(None);
         g.entry.set(Some(spawn.entry));
         g.stack_size.set(spawn.stack_size);
         g.exit.set(ExitKind::Returned);
