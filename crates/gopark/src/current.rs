@@ -8,6 +8,7 @@
 
 use std::cell::Cell;
 use std::ptr::{self, NonNull};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::kernel::Kernel;
 use crate::m::M;
@@ -16,6 +17,39 @@ thread_local! {
     /// The M of this thread; null outside a run. Const and without a destructor, so that reading
     /// it is one load.
     static CURRENT: Cell<*const M> = const { Cell::new(ptr::null()) };
+}
+
+/// This process is a child that was forked by a goroutine of a live run.
+static FORKED: AtomicBool = AtomicBool::new(false);
+
+/// What is said then.
+const IN_CHILD: &str = "gopark: this process was forked by a goroutine of a live run, whose threads \
+                        are not here; nothing of gopark works in it until it executes another program";
+
+/// The process was forked just now, and this is the child's only thread. A lab has no other thread
+/// and goes on.
+pub(crate) fn forked() {
+    if m().is_some() && !in_lab() {
+        FORKED.store(true, Ordering::Relaxed);
+        set(ptr::null());
+    }
+}
+
+/// Why the calling code runs on no M.
+#[cold]
+#[track_caller]
+fn no_m() -> ! {
+    assert!(!FORKED.load(Ordering::Relaxed), "{IN_CHILD}");
+    panic!(
+        "gopark: this call needs a goroutine; make it inside gopark::lab(seed).run(..) or live().run(..)"
+    )
+}
+
+/// As [`m`], for the runtime's own code, which is there only on an M.
+#[track_caller]
+#[inline]
+pub(crate) fn m_of_runtime() -> NonNull<M> {
+    m().unwrap_or_else(|| no_m())
 }
 
 /// The M this code runs on, if it runs inside a run.
@@ -120,8 +154,6 @@ pub(crate) fn kernel() -> Kern {
     match m() {
         // SAFETY: as in `kernel_if_any`.
         Some(m) => Kern::enter(unsafe { m.as_ref() }),
-        None => panic!(
-            "gopark: this call needs a goroutine; make it inside gopark::lab(seed).run(..) or live().run(..)"
-        ),
+        None => no_m(),
     }
 }

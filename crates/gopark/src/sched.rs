@@ -281,7 +281,7 @@ impl<Pl: Platform> Sched<Pl> {
     /// The M this code runs on.
     #[inline]
     pub(crate) fn m(&self) -> &'static M {
-        let m = crate::current::m().expect("runtime code runs on an M");
+        let m = crate::current::m_of_runtime();
         // SAFETY: the current M was set by this run's platform and lives until the run is over,
         // and no code of the run goes on after that.
         unsafe { m.as_ref() }

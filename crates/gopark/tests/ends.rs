@@ -100,6 +100,28 @@ fn deadlock(got: Result<(), Failure>) -> String {
     failure.text
 }
 
+/// The text with each line of this file as what it is beyond line `first`.
+fn from(first: u32, text: &str) -> String {
+    let mut parts = text.split(concat!(file!(), ":"));
+    let mut told = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let end = part.find(|c: char| !c.is_ascii_digit()).unwrap_or(part.len());
+        let line: u32 = part[..end].parse().expect("a line has a number");
+        told.push_str(&format!("+{}{}", line - first, &part[end..]));
+    }
+    told
+}
+
+/// The text with "HERE" for each line of this file.
+fn here(text: &str) -> String {
+    let lines = from(0, text);
+    let mut parts = lines.split('+');
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |told, part| {
+        told + "HERE" + part.trim_start_matches(|c: char| c.is_ascii_digit())
+    })
+}
+
 #[test]
 fn a_deadlock_is_told_in_gos_words() {
     both_drives(
@@ -109,9 +131,9 @@ fn a_deadlock_is_told_in_gos_words() {
         },
         |got| {
             assert_eq!(
-                deadlock(got),
+                here(&deadlock(got)),
                 "fatal error: all goroutines are asleep - deadlock!\n\
-                 \ngoroutine 1 [chan receive]:\n\tmain\n"
+                 \ngoroutine 1 [chan receive]:\n\tmain\n\tHERE\n"
             );
         },
     );
@@ -119,6 +141,7 @@ fn a_deadlock_is_told_in_gos_words() {
 
 #[test]
 fn a_deadlock_report_names_every_goroutine_its_wait_and_its_maker() {
+    let first = line!();
     let text = deadlock(lab(1).procs(1).start_tick(1).try_run(|| {
         let (tx, rx) = chan::<u32>(0);
         let lock = Arc::new(Mutex::new(()));
@@ -137,15 +160,15 @@ fn a_deadlock_report_names_every_goroutine_its_wait_and_its_maker() {
         drop((guard, rx));
     }));
     assert_eq!(
-        text,
+        from(first, &text),
         "fatal error: all goroutines are asleep - deadlock!\n\
-         \ngoroutine 1 [sync.WaitGroup.Wait]:\n\tmain\n\
-         \ngoroutine 2 [chan send]:\n\tsender\ncreated in goroutine 1\n\
-         \ngoroutine 3 [sync.WaitGroup.Wait]:\ncreated in goroutine 1\n\
-         \ngoroutine 4 [sync.Mutex.Lock]:\ncreated in goroutine 1\n\
-         \ngoroutine 5 [select (no cases)]:\ncreated in goroutine 1\n\
-         \ngoroutine 6 [join]:\ncreated in goroutine 1\n\
-         \ngoroutine 7 [select (no cases)]:\ncreated in goroutine 6\n"
+         \ngoroutine 1 [sync.WaitGroup.Wait]:\n\tmain\n\t+15\n\
+         \ngoroutine 2 [chan send]:\n\tsender\n\t+8\ncreated by +8 in goroutine 1\n\
+         \ngoroutine 3 [sync.WaitGroup.Wait]:\n\t+9\ncreated by +9 in goroutine 1\n\
+         \ngoroutine 4 [sync.Mutex.Lock]:\n\t+10\ncreated by +10 in goroutine 1\n\
+         \ngoroutine 5 [select (no cases)]:\n\t+11\ncreated by +11 in goroutine 1\n\
+         \ngoroutine 6 [join]:\n\t+12\ncreated by +12 in goroutine 1\n\
+         \ngoroutine 7 [select (no cases)]:\n\t+12\ncreated by +12 in goroutine 6\n"
     );
 }
 
@@ -263,6 +286,181 @@ fn a_joined_goroutine_gives_its_result() {
     );
 }
 
+// ---- goexit ----
+
+/// Counts its drops.
+struct Dropped(Arc<AtomicU32>);
+impl Drop for Dropped {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Relaxed);
+    }
+}
+
+/// Calls it from some frames down.
+#[inline(never)]
+fn leave(count: &Arc<AtomicU32>) -> u32 {
+    let _inner = Dropped(Arc::clone(count));
+    gopark::goexit()
+}
+
+// Go: TestGoexitDefer
+#[test]
+fn goexit_runs_destructors_and_ends_only_its_goroutine() {
+    both_drives(
+        || {
+            let count = Arc::new(AtomicU32::new(0));
+            let mine = Arc::clone(&count);
+            let left = go(move || {
+                let _outer = Dropped(Arc::clone(&mine));
+                leave(&mine)
+            });
+            let told = left.join().expect_err("it left no result");
+            assert!(told.is_goexit());
+            (count.load(Relaxed), told.to_string(), told.message().to_owned())
+        },
+        |got| {
+            let said = "the goroutine called goexit".to_owned();
+            assert_eq!(got, Ok((2, said.clone(), said)));
+        },
+    );
+}
+
+#[test]
+fn a_goexit_that_nobody_joins_ends_nothing() {
+    both_drives(
+        || {
+            let wg = WaitGroup::new();
+            for _ in 0..10 {
+                wg.add(1);
+                let wg = wg.clone();
+                let early = go(move || {
+                    struct Done(WaitGroup);
+                    impl Drop for Done {
+                        fn drop(&mut self) {
+                            self.0.done();
+                        }
+                    }
+                    let _done = Done(wg);
+                    gopark::goexit();
+                });
+                drop(early);
+            }
+            wg.wait();
+            // Its handle is dropped after its end.
+            let late = go(|| gopark::goexit());
+            (0..20).for_each(|_| yield_now());
+            drop::<gopark::JoinHandle<()>>(late);
+        },
+        |got| assert_eq!(got, Ok(())),
+    );
+}
+
+#[test]
+fn resuming_a_goexit_is_a_panic_of_ones_own() {
+    both_drives(
+        || {
+            let outer = go(|| {
+                let inner = go(|| -> () { gopark::goexit() }).join();
+                inner.map_err(|told| told.resume()).unwrap_or(());
+            });
+            let told = outer.join().expect_err("it panicked");
+            (told.is_goexit(), told.to_string())
+        },
+        |got| {
+            let said = "a goroutine panicked: the goroutine called goexit";
+            assert_eq!(got, Ok((false, said.to_owned())));
+        },
+    );
+}
+
+// Go: TestGoexitCrash, TestMainGoroutineID
+#[test]
+fn r103_after_a_goexit_of_main_the_others_finish() {
+    let done = Arc::new(AtomicU32::new(0));
+    let count = Arc::clone(&done);
+    both_drives(
+        move || -> () {
+            for n in 0..5 {
+                let count = Arc::clone(&count);
+                drop(go(move || {
+                    sleep(Duration::from_micros(50 * n));
+                    yield_now();
+                    count.fetch_add(1, Relaxed);
+                }));
+            }
+            gopark::goexit();
+        },
+        |got| {
+            let failure = got.expect_err("nobody is left");
+            assert_eq!(failure.kind, EndKind::NoGoroutines);
+            assert_eq!(
+                failure.text,
+                "fatal error: no goroutines (main called runtime.Goexit) - deadlock!\n"
+            );
+            assert_eq!(done.swap(0, Relaxed), 5);
+        },
+    );
+}
+
+// Go: TestGoexitDeadlock
+#[test]
+fn after_a_goexit_of_main_others_that_wait_for_ever_are_a_deadlock() {
+    both_drives(
+        || {
+            drop(go(|| park_forever()));
+            gopark::goexit()
+        },
+        |got: Result<(), Failure>| {
+            let text = here(&deadlock(got));
+            assert_eq!(
+                text,
+                "fatal error: all goroutines are asleep - deadlock!\n\
+                 \ngoroutine 2 [select (no cases)]:\n\tHERE\ncreated by HERE in goroutine 1\n"
+            );
+        },
+    );
+}
+
+#[test]
+fn r103_a_goexit_of_main_ends_the_process_with_code_2() {
+    let name = "r103_a_goexit_of_main_ends_the_process_with_code_2";
+    let output = end_of(name, || live(2).run(|| gopark::goexit()));
+    assert_eq!(
+        stderr(&output),
+        "fatal error: no goroutines (main called runtime.Goexit) - deadlock!\n"
+    );
+    assert_eq!(output.status.code(), Some(2));
+}
+
+// ---- dumps ----
+
+#[test]
+fn a_dump_says_where_each_goroutine_is() {
+    both_drives(
+        || {
+            let first = line!();
+            gopark::lock_os_thread();
+            let (tx, rx) = chan::<()>(0);
+            let waiter = go_named("waiter", move || rx.recv());
+            while !gopark::dump().contains("[chan receive]") {
+                yield_now();
+            }
+            let text = gopark::dump();
+            tx.close();
+            assert_eq!(waiter.join().expect("no panic"), None);
+            from(first, &text)
+        },
+        |got| {
+            let text = got.expect("main returns");
+            assert_eq!(
+                text,
+                "\ngoroutine 1 [running, locked to thread]:\n\tmain\n\t+7\n\
+                 \ngoroutine 2 [chan receive]:\n\twaiter\n\t+3\ncreated by +3 in goroutine 1\n"
+            );
+        },
+    );
+}
+
 // ---- the process ----
 
 #[test]
@@ -270,9 +468,9 @@ fn a_deadlock_ends_the_process_with_gos_text_and_code_2() {
     let name = "a_deadlock_ends_the_process_with_gos_text_and_code_2";
     let output = end_of(name, || lab(1).run(|| park_forever()));
     assert_eq!(
-        stderr(&output),
+        here(&stderr(&output)),
         "fatal error: all goroutines are asleep - deadlock!\n\
-         \ngoroutine 1 [select (no cases)]:\n\tmain\n"
+         \ngoroutine 1 [select (no cases)]:\n\tmain\n\tHERE\n"
     );
     assert_eq!(output.status.code(), Some(2));
 }
@@ -308,6 +506,138 @@ fn a_return_of_main_ends_the_run_and_not_the_process() {
         eprint!("{sum}");
     });
     assert_eq!((stderr(&output).as_str(), output.status.code()), ("3", Some(0)));
+}
+
+// Go: TestCrashDumpsAllThreads
+#[test]
+fn sigquit_in_live_dumps_all_goroutines_and_ends_the_process_with_code_2() {
+    let name = "sigquit_in_live_dumps_all_goroutines_and_ends_the_process_with_code_2";
+    let output = end_of(name, || {
+        live(2).run(|| {
+            drop(go_named("waiter", || park_forever()));
+            while !gopark::dump().contains("[select (no cases)]") {
+                yield_now();
+            }
+            assert_eq!(quit_handler(), Handler::Other);
+            send_quit();
+            loop {
+                sleep(Duration::from_secs(3_600));
+            }
+        });
+    });
+    assert_eq!(
+        here(&stderr(&output)).replace("[running]", "[sleep]"),
+        "SIGQUIT: quit\n\ngoroutine 1 [sleep]:\n\tmain\n\tHERE\n\
+         \ngoroutine 2 [select (no cases)]:\n\twaiter\n\tHERE\ncreated by HERE in goroutine 1\n"
+    );
+    assert_eq!(output.status.code(), Some(2));
+}
+
+#[test]
+fn sigquit_is_the_systems_again_after_a_live_run() {
+    let name = "sigquit_is_the_systems_again_after_a_live_run";
+    let output = end_of(name, || {
+        live(2).run(|| assert_eq!(quit_handler(), Handler::Other));
+        lab(1).run(|| assert_eq!(quit_handler(), Handler::Default));
+        assert_eq!(quit_handler(), Handler::Default);
+        // SAFETY: it ignores the signal, nothing else.
+        unsafe { libc::signal(libc::SIGQUIT, libc::SIG_IGN) };
+        live(2).run(|| {
+            assert_eq!(quit_handler(), Handler::Ignored);
+            send_quit();
+        });
+        assert_eq!(quit_handler(), Handler::Ignored);
+    });
+    assert_eq!((stderr(&output).as_str(), output.status.code()), ("", Some(0)));
+}
+
+/// What happens at SIGQUIT.
+#[derive(Debug, PartialEq)]
+enum Handler {
+    Default,
+    Ignored,
+    Other,
+}
+
+fn quit_handler() -> Handler {
+    // SAFETY: it asks, and changes nothing; all zeroes is a valid sigaction.
+    let now = unsafe {
+        let mut now: libc::sigaction = std::mem::zeroed();
+        assert_eq!(libc::sigaction(libc::SIGQUIT, std::ptr::null(), &raw mut now), 0);
+        now.sa_sigaction
+    };
+    match now {
+        libc::SIG_DFL => Handler::Default,
+        libc::SIG_IGN => Handler::Ignored,
+        _ => Handler::Other,
+    }
+}
+
+fn send_quit() {
+    // SAFETY: a plain call.
+    assert_eq!(unsafe { libc::kill(libc::getpid(), libc::SIGQUIT) }, 0);
+}
+
+// ---- a wait while a panic unwinds ----
+
+/// Waits for a word in its destructor, as a panic unwinds.
+struct Waits(gopark::Receiver<u32>, Arc<AtomicU32>);
+impl Drop for Waits {
+    fn drop(&mut self) {
+        assert!(std::thread::panicking());
+        self.1.store(self.0.recv().unwrap_or_default(), Relaxed);
+        assert!(std::thread::panicking());
+    }
+}
+
+#[test]
+fn in_live_a_destructor_may_wait_while_a_panic_unwinds() {
+    for procs in [1, 2, 4] {
+        let got = live(procs).try_run(|| {
+            let (tx, rx) = chan::<u32>(0);
+            let word = Arc::new(AtomicU32::new(0));
+            let told = Arc::clone(&word);
+            let unwinds = go(move || {
+                let _waits = Waits(rx, told);
+                panic!("it unwinds")
+            });
+            while !gopark::dump().contains("[chan receive, locked to thread]") {
+                yield_now();
+            }
+            // Others go on, and none of them counts a panic that is not its own.
+            let others: Vec<_> = (0..20)
+                .map(|_| {
+                    go(|| {
+                        yield_now();
+                        std::thread::panicking()
+                    })
+                })
+                .collect();
+            let wrong =
+                others.into_iter().filter_map(|other| other.join().ok()).filter(|&p| p).count();
+            tx.send(7);
+            let told = unwinds.join().map(|()| ()).expect_err("it panicked");
+            assert!(!std::thread::panicking());
+            (wrong, told.message().to_owned(), word.load(Relaxed))
+        });
+        assert_eq!(got, Ok((0, "it unwinds".to_owned(), 7)));
+    }
+}
+
+#[test]
+fn in_the_lab_a_wait_while_a_panic_unwinds_is_a_fatal_error() {
+    let failure = lab(1).try_run(|| {
+        let (tx, rx) = chan::<u32>(0);
+        let unwinds = go(move || {
+            let _waits = Waits(rx, Arc::default());
+            panic!("it unwinds")
+        });
+        drop(unwinds.join().map(|()| ()));
+        tx.close();
+    });
+    let failure = failure.expect_err("there is one thread");
+    assert_eq!(failure.kind, EndKind::Fatal);
+    assert!(failure.text.contains("waits in a destructor while it panics"), "{failure}");
 }
 
 // ---- stacks ----

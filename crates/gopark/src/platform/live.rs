@@ -7,7 +7,9 @@
 //! tells the viewer when the world stands.
 
 mod drain;
+mod fork;
 mod hold;
+mod quit;
 mod threads;
 
 use std::collections::HashMap;
@@ -117,6 +119,8 @@ impl Live {
         m0: &'static M,
     ) -> std::io::Result<bool> {
         hold::install()?;
+        fork::install();
+        let _watch = quit::Watch::start();
         // SAFETY: the caller's promise.
         unsafe { self.threads.run(sched, m0) }
     }

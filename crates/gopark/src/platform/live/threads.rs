@@ -14,7 +14,8 @@ use gopark_fiber::AltStack;
 use gopark_trace::ids::MId;
 use parking_lot::{Condvar, Mutex};
 
-use super::{Live, run_m};
+use super::{Live, quit, run_m};
+use crate::link::print_end;
 use crate::m::M;
 use crate::platform::Platform;
 use crate::proto::claim::{EMERGENCY, HELD};
@@ -23,11 +24,19 @@ use crate::sched::{MAX_MS, MAX_PS, Sched, Sysmon};
 /// How long threads that are in user code and nowhere else are waited for at the end.
 const GRACE: Duration = Duration::from_millis(250);
 
+/// Changes when the templates should look how many threads are needed. One for all runs, as signal
+/// handlers must find it at any time.
+static WANTED: AtomicU32 = AtomicU32::new(0);
+
+/// Has the templates look what is to be done. Safe in a signal handler.
+pub(super) fn wake_templates() {
+    WANTED.fetch_add(1, Ordering::Release);
+    atomic_wait::wake_all(&WANTED);
+}
+
 /// The threads of one run.
 #[derive(Debug)]
 pub(super) struct Threads {
-    /// Changes when the template should look how many are needed.
-    wanted: AtomicU32,
     over: AtomicBool,
     ended: Arc<(Mutex<bool>, Condvar)>,
     ms: Mutex<Vec<JoinHandle<()>>>,
@@ -59,7 +68,6 @@ impl Shared {
 impl Threads {
     pub(super) fn new() -> Self {
         Self {
-            wanted: AtomicU32::new(0),
             over: AtomicBool::new(false),
             ended: Arc::new((Mutex::new(false), Condvar::new())),
             ms: Mutex::new(Vec::new()),
@@ -69,9 +77,9 @@ impl Threads {
     }
 
     /// Has the template look whether threads are missing.
+    #[expect(clippy::unused_self, reason = "it is asked for by a run")]
     pub(super) fn more(&self) {
-        self.wanted.fetch_add(1, Ordering::Release);
-        atomic_wait::wake_one(&self.wanted);
+        wake_templates();
     }
 
     /// Ends a sleep of sysmon's.
@@ -188,9 +196,13 @@ fn make_threads(sched: &'static Sched<Live>) {
     // M0's thread is there.
     let mut made = 1;
     loop {
-        let seen = threads.wanted.load(Ordering::Acquire);
+        let seen = WANTED.load(Ordering::Acquire);
         if threads.over.load(Ordering::SeqCst) {
             return;
+        }
+        if quit::take() {
+            print_end(&format!("SIGQUIT: quit\n{}", sched.dump_all()));
+            std::process::exit(2);
         }
         // One more than there are Ms.
         let needed = (sched.lock().ms + 1).min(MAX_MS);
@@ -198,7 +210,7 @@ fn make_threads(sched: &'static Sched<Live>) {
             make_thread(sched, MId(made));
             made += 1;
         } else {
-            atomic_wait::wait(&threads.wanted, seen);
+            atomic_wait::wait(&WANTED, seen);
         }
     }
 }
@@ -226,7 +238,7 @@ fn make_thread(sched: &'static Sched<Live>, id: MId) {
         Ok(thread) => threads.ms.lock().push(thread),
         Err(error) => {
             let ms = sched.lock().ms;
-            crate::link::print_end(&format!(
+            print_end(&format!(
                 "runtime: failed to create new OS thread (have {ms} already): {error}\n\
                  fatal error: newosproc\n"
             ));
