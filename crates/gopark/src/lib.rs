@@ -46,9 +46,11 @@ mod conductor;
 mod link;
 
 mod chan;
+pub mod fs;
 mod go;
 mod ids;
 pub mod net;
+pub mod process;
 pub mod racy;
 mod run;
 mod select;

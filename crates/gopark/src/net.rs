@@ -38,11 +38,13 @@
 //! deadlines; `close` closes it for all of them. Without a `close` it is closed with the last
 //! handle.
 //!
-//! **Names** are looked up by the system, which blocks; addresses in numbers never do.
+//! **Names** given as an address are looked up by the system, which blocks the thread; addresses in
+//! numbers never do. [`lookup`] gives the P away for that time.
 //!
-//! In reading order: `fd` (what all have in common), `methods`, `tcp`, `udp`, `unix`, `pipe`.
+//! In reading order: `fd` (what all have in common), `methods`, `tcp`, `udp`, `unix`, `pipe`, `lookup`.
 
 mod fd;
+mod lookup;
 mod methods;
 
 mod pipe;
@@ -51,6 +53,7 @@ mod udp;
 mod unix;
 
 pub use self::fd::is_closed;
+pub use self::lookup::lookup;
 pub use self::pipe::{PipeReader, PipeWriter, pipe};
 pub use self::tcp::{Incoming, TcpListener, TcpStream};
 pub use self::udp::UdpSocket;

@@ -13,7 +13,7 @@ use crate::go::main_entry;
 use crate::kernel::Spawn;
 use crate::link;
 use crate::platform::{lab, live};
-use crate::sched::{Ended, Sched, Setup};
+use crate::sched::{Ended, MAX_MS, Sched, Setup};
 use crate::sink::{Both, Nowhere, Sink};
 
 /// The exit code of a program that Go would end with a fatal error.
@@ -79,6 +79,7 @@ impl Common {
                 program,
                 step,
                 shrink_after: None,
+                max_ms: MAX_MS,
             },
             stack: StackConfig::default().default_size,
             sink: None,
@@ -153,6 +154,14 @@ impl Lab {
     #[must_use]
     pub fn step(mut self, cost: Duration) -> Self {
         self.common.setup.step = cost.into();
+        self
+    }
+
+    /// The most threads the run may have (`debug.SetMaxThreads`): one more is a fatal error. 10,000 by
+    /// default, and at most.
+    #[must_use]
+    pub fn max_threads(mut self, threads: u32) -> Self {
+        self.common.setup.max_ms = threads;
         self
     }
 
@@ -292,6 +301,14 @@ impl Live {
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
         self.common.setup.seed = seed;
+        self
+    }
+
+    /// The most threads the run may have (`debug.SetMaxThreads`): one more is a fatal error. 10,000 by
+    /// default, and at most.
+    #[must_use]
+    pub fn max_threads(mut self, threads: u32) -> Self {
+        self.common.setup.max_ms = threads;
         self
     }
 

@@ -189,6 +189,8 @@ pub(crate) struct Sched<Pl: Platform> {
     stack_size: usize,
     /// After how long a parked goroutine gives back what it does not use; none never does.
     shrink_after: Option<Nanos>,
+    /// The most Ms.
+    max_ms: u32,
     /// When stacks were last looked at.
     shrunk_at: AtomicU64,
 }
@@ -216,6 +218,8 @@ pub(crate) struct Setup {
     pub(crate) step: Nanos,
     /// After how long a parked goroutine gives back stack it does not use; none never does.
     pub(crate) shrink_after: Option<Nanos>,
+    /// The most Ms (`sched.maxmcount`).
+    pub(crate) max_ms: u32,
 }
 
 impl<Pl: Platform> Sched<Pl> {
@@ -233,6 +237,7 @@ impl<Pl: Platform> Sched<Pl> {
             run: RUNS.fetch_add(1, Ordering::Relaxed),
             stack_size: stacks.default_size(),
             shrink_after: setup.shrink_after,
+            max_ms: setup.max_ms.min(MAX_MS),
             shrunk_at: AtomicU64::new(0),
             locked: Lock::new(Locked {
                 global: GList::new(),

@@ -61,6 +61,18 @@ pub fn syscall_blocking_for<R>(name: &'static str, time: Duration, f: impl FnOnc
     call(name, true, time, Location::caller(), f)
 }
 
+/// As [`syscall`], with a name for the stage.
+#[track_caller]
+pub(crate) fn marked<R>(name: &'static str, f: impl FnOnce() -> R) -> R {
+    call(name, false, LAB_CALL, Location::caller(), f)
+}
+
+/// As [`syscall_blocking`], with a name for the stage.
+#[track_caller]
+pub(crate) fn known_to_block<R>(name: &'static str, f: impl FnOnce() -> R) -> R {
+    call(name, true, LAB_CALL, Location::caller(), f)
+}
+
 pub(crate) fn call<R>(
     name: &'static str,
     blocking: bool,

@@ -11,7 +11,7 @@ use gopark_trace::ring::{Stamp, Structure};
 use gopark_trace::rule::Rule;
 use gopark_trace::words::Queue;
 
-use super::{Locked, MAX_MS, Promised, Sched, emit};
+use super::{Locked, Promised, Sched, emit};
 use crate::g::Gp;
 use crate::kernel::{Ev, stamp, stamp_g};
 use crate::lock::Guard;
@@ -203,7 +203,7 @@ impl<Pl: Platform> Sched<Pl> {
         let next = locked.idle_ms.pop();
         let id = next.map_or(MId(locked.ms), |next| next.id);
         if next.is_none() {
-            if locked.ms - locked.gone_ms >= MAX_MS {
+            if locked.ms - locked.gone_ms >= self.max_ms {
                 drop(locked);
                 return self.too_many_threads(m);
             }
@@ -239,8 +239,9 @@ impl<Pl: Platform> Sched<Pl> {
     /// More threads than a program may have (`checkmcount`).
     #[cold]
     fn too_many_threads(&self, m: &'static M) {
+        let most = self.max_ms;
         let text = format!(
-            "runtime: program exceeds {MAX_MS}-thread limit\nfatal error: thread exhaustion\n"
+            "runtime: program exceeds {most}-thread limit\nfatal error: thread exhaustion\n"
         );
         self.fatal(m, text);
     }
