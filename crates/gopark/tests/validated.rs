@@ -121,10 +121,60 @@ fn sharing() -> u64 {
     shared.seen.get()
 }
 
+/// Goroutines that end early, and tied ones among them.
+fn leaving() -> u64 {
+    let left: Vec<_> = (0..40_u64)
+        .map(|n| {
+            go(move || {
+                if n % 4 == 0 {
+                    gopark::lock_os_thread();
+                }
+                yield_now();
+                if n % 3 == 0 { gopark::goexit() } else { n }
+            })
+        })
+        .collect();
+    left.into_iter().filter_map(|left| left.join().ok()).sum()
+}
+
+/// Waits in its destructor, whatever unwinds.
+struct Waits(gopark::Receiver<u64>, WaitGroup, Arc<GoMutex>);
+impl Drop for Waits {
+    fn drop(&mut self) {
+        self.0.recv();
+        self.2.lock();
+        gopark::syscall_blocking(|| ());
+        sleep(Duration::from_micros(20));
+        self.2.unlock();
+        self.1.done();
+    }
+}
+
+/// Goroutines that wait while they unwind; only live runs can.
+fn unwinding() -> u64 {
+    let (tx, rx) = chan(0);
+    let (wg, lock) = (WaitGroup::new(), Arc::new(GoMutex::new()));
+    for _ in 0..12 {
+        wg.add(1);
+        let waits = Waits(rx.clone(), wg.clone(), Arc::clone(&lock));
+        drop(go(move || {
+            let _waits = waits;
+            gopark::goexit();
+        }));
+    }
+    for n in 0..12 {
+        drop(go(yield_now));
+        tx.send(n);
+    }
+    wg.wait();
+    0
+}
+
 type Program = fn() -> u64;
 
 /// What runs, by name.
-const PROGRAMS: [(&str, Program); 3] = [("mixed", mixed), ("flood", flood), ("sharing", sharing)];
+const PROGRAMS: [(&str, Program); 4] =
+    [("mixed", mixed), ("flood", flood), ("sharing", sharing), ("leaving", leaving)];
 
 #[test]
 fn lab_runs_keep_every_rule() {
@@ -143,7 +193,8 @@ fn lab_runs_keep_every_rule() {
 fn live_runs_keep_every_rule() {
     for procs in [1, 2, 4, 8] {
         for n in 0..10 {
-            for (name, program) in PROGRAMS {
+            for (name, program) in PROGRAMS.into_iter().chain([("unwinding", unwinding as Program)])
+            {
                 let memory = Memory::default();
                 // SAFETY: no goroutine here keeps a thread-affine value across a call into gopark.
                 unsafe { gopark::live() }

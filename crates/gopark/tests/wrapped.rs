@@ -5,10 +5,12 @@ mod drives;
 
 use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::process::{Command, Stdio};
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
 
 use drives::both_drives;
 use gopark::trace::words::EndKind;
-use gopark::{fs, go, net, process, sleep, syscall_blocking_for};
+use gopark::{fs, go, net, park_forever, process, syscall_blocking_for};
 
 #[test]
 fn files_are_written_and_read() {
@@ -75,20 +77,25 @@ fn names_are_looked_up() {
 // Go: TestThreadExhaustion
 #[test]
 fn r7_more_threads_than_allowed_are_a_fatal_error() {
-    let long = std::time::Duration::from_millis(20);
-    let program = move || {
+    // Calls that do not come back as long as this is there.
+    let (stays, over) = mpsc::channel::<()>();
+    let over = Arc::new(std::sync::Mutex::new(over));
+    let program = move || -> () {
+        let long = Duration::from_secs(1);
         for _ in 0..8 {
+            let over = Arc::clone(&over);
             drop(go(move || {
-                syscall_blocking_for("long", long, || std::thread::sleep(long));
+                syscall_blocking_for("long", long, || drop(over.lock().map(|over| over.recv())));
             }));
         }
-        sleep(10 * long);
+        park_forever();
     };
     let text = "runtime: program exceeds 4-thread limit\nfatal error: thread exhaustion\n";
     let failures = [
-        gopark::lab(1).procs(2).max_threads(4).unwatched().try_run(program),
+        gopark::lab(1).procs(2).max_threads(4).unwatched().try_run(program.clone()),
         drives::live(2).max_threads(4).try_run(program),
     ];
+    drop(stays);
     for failure in failures.map(|got| got.expect_err("there are too many")) {
         assert_eq!((failure.kind, failure.text.as_str()), (EndKind::Fatal, text));
     }
