@@ -597,7 +597,7 @@ fn in_live_a_destructor_may_wait_while_a_panic_unwinds() {
             let (tx, rx) = chan::<u32>(0);
             let word = Arc::new(AtomicU32::new(0));
             let told = Arc::clone(&word);
-            let unwinds = go(move || {
+            let unwinds = go(move || -> () {
                 let _waits = Waits(rx, told);
                 panic!("it unwinds")
             });
@@ -616,7 +616,7 @@ fn in_live_a_destructor_may_wait_while_a_panic_unwinds() {
             let wrong =
                 others.into_iter().filter_map(|other| other.join().ok()).filter(|&p| p).count();
             tx.send(7);
-            let told = unwinds.join().map(|()| ()).expect_err("it panicked");
+            let told = unwinds.join().expect_err("it panicked");
             assert!(!std::thread::panicking());
             (wrong, told.message().to_owned(), word.load(Relaxed))
         });
@@ -628,11 +628,11 @@ fn in_live_a_destructor_may_wait_while_a_panic_unwinds() {
 fn in_the_lab_a_wait_while_a_panic_unwinds_is_a_fatal_error() {
     let failure = lab(1).try_run(|| {
         let (tx, rx) = chan::<u32>(0);
-        let unwinds = go(move || {
+        let unwinds = go(move || -> () {
             let _waits = Waits(rx, Arc::default());
             panic!("it unwinds")
         });
-        drop(unwinds.join().map(|()| ()));
+        drop(unwinds.join());
         tx.close();
     });
     let failure = failure.expect_err("there is one thread");
