@@ -10,6 +10,8 @@ mod checker;
 #[path = "loom/proto.rs"]
 mod proto;
 
+#[path = "loom/claim.rs"]
+mod claim;
 #[path = "loom/lock.rs"]
 mod lock;
 #[path = "loom/note.rs"]

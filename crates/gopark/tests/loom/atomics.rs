@@ -8,11 +8,15 @@
 //! **Spin loops** look once. A second look is never needed to be correct, and it multiplies the
 //! orders to be checked: after [`spin_hint`] a relaxed load gives what this thread saw last, which
 //! memory is always free to do, until it asks for more than a look.
+//!
+//! **The barrier on every thread** (`membarrier`) gives each thread a full fence at one place of its
+//! code; where that is nobody knows, so the thread's own compiler fence keeps its code in order
+//! around it. loom has no such pair: here both are full fences, which order as much and no more.
 
 use std::cell::Cell;
 
 use loom::sync::Mutex;
-pub(crate) use loom::sync::atomic::{AtomicPtr, AtomicU64, Ordering, fence};
+pub(crate) use loom::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering, fence};
 use loom::thread::{self, Thread};
 
 loom::thread_local! {
@@ -63,6 +67,16 @@ impl AtomicU32 {
     fn place(&self) -> usize {
         std::ptr::from_ref(self).addr()
     }
+}
+
+/// One side of the asymmetric barrier.
+pub(crate) fn compiler_fence(order: Ordering) {
+    fence(order);
+}
+
+/// The other side of it.
+pub(crate) fn barrier() {
+    fence(Ordering::SeqCst);
 }
 
 /// Tells that this is a spin loop.

@@ -1,6 +1,8 @@
 //! The very files of the runtime; `crate::atomics` is loom's here.
 #![allow(dead_code, reason = "the models use what the protocols need, not all there is")]
 
+#[path = "../../src/proto/claim.rs"]
+pub(crate) mod claim;
 #[path = "../../src/proto/futex_lock.rs"]
 pub(crate) mod futex_lock;
 #[path = "../../src/proto/gword.rs"]
