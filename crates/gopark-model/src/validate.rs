@@ -19,10 +19,14 @@
 //! | sync | R90 (one owner), R93 (rounds), R94, R95, R97, R99 | R93 (the rest), R94 (last reader) |
 //! | channels | R82–R86, R87 (which), R88, R89 (closed once) | R87 (how many are ready) |
 //! | polling | R36, R37, R40, R67 (two waiters) | R67 (who is woken), R70 (closed), R71 |
+//! | outside | R8, R44, R45, R47 (no hand-off), R48, R49, R54, R59 (ran), R106 (nobody starts) | R50 (no P is idle), R52, R53, R57, R59 (same tick), R62 (asked once), R64, R106 (all stand) |
 //! | work | | R41 (in live what persists) |
 //! | timers | R73 (own heap), R74 (not early), R76 (stopped), R77–R79, R105, R107 | |
 //!
-//! In reading order: `picking`, `polling`, `stealing`, `waking`, `syncing`, `work`, `timers`.
+//! In reading order: `picking`, `polling`, `stealing`, `waking`, `outside`, `syncing`, `work`,
+//! `timers`.
+
+mod outside;
 
 mod picking;
 
@@ -43,6 +47,7 @@ use gopark_trace::ids::{GId, MId, Nanos, PId, TimerId};
 use gopark_trace::record::Record;
 use gopark_trace::words::Drive;
 
+use self::outside::Outside;
 use self::polling::Polled;
 use self::waking::Debt;
 use crate::things::Processor;
@@ -86,6 +91,8 @@ struct Doing {
     poll: Polled,
     /// A wake it owes.
     debt: Option<Debt>,
+    /// Its call, and what it was asked.
+    outside: Outside,
 }
 
 /// Checks a stream, event by event.
@@ -107,6 +114,10 @@ pub struct Validator {
     handed: Option<(Option<MId>, Nanos)>,
     /// The world is being stopped.
     stopping: bool,
+    /// How many Ps stand, while it is.
+    stand: Option<u32>,
+    /// When the present tick of each P began.
+    tick_at: Vec<Option<Nanos>>,
     /// Whether a goroutine has run: before that M0 is set up by hand.
     started: bool,
 }
@@ -141,6 +152,7 @@ impl Validator {
         self.picking(record);
         self.stealing(record);
         self.waking(record);
+        self.outside(record);
         self.syncing(record);
         self.polling(record);
         self.timers(record);
@@ -165,6 +177,8 @@ impl Validator {
         self.starved = None;
         self.takes_note = None;
         self.ms.clear();
+        self.stand = None;
+        self.tick_at.clear();
         self.empty_at.clear();
         self.joined = true;
         self.started = true;
@@ -206,6 +220,7 @@ impl Validator {
         self.started |= matches!(record.event, Event::GoStart { .. });
         self.after_stealing(record);
         self.after_waking(record);
+        self.after_outside(record);
         self.after_polling(record);
     }
 }

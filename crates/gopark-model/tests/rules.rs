@@ -3,6 +3,9 @@
 #[path = "support/script.rs"]
 mod script;
 
+#[path = "rules/outside.rs"]
+mod outside;
+
 #[path = "rules/structure.rs"]
 mod structure;
 

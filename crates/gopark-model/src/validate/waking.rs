@@ -1,4 +1,5 @@
-//! Who is woken for work, who looks for it, who gives up: R1, R6, R18–R21, R27, R34, R35, R39, R43.
+//! Who is woken for work, who looks for it, who gives up: R1, R6, R18–R21, R27, R34, R35, R39, R43,
+//! R64.
 
 use gopark_trace::event::Event;
 use gopark_trace::ids::{MId, PId};
@@ -84,7 +85,7 @@ impl Validator {
         });
     }
 
-    /// R18, R19, R39: new work with nobody looking wakes an M, or leaves a note.
+    /// R18, R19, R39, R64: new work with nobody looking wakes an M, or leaves a note.
     fn debt_is_paid(&mut self, record: &Record) {
         let aside = matches!(
             record.event,
@@ -250,8 +251,8 @@ impl Validator {
             Event::GoCreate { parent: None, .. } if by_timer => "R18",
             Event::GoCreate { parent: Some(_), .. }
             | Event::GoReady { to: Queue::Slot(_), .. }
-            | Event::GoYield { kind: YieldKind::Gosched, .. }
-            | Event::GoPreempt { to: Queue::Global, .. } => "R18",
+            | Event::GoYield { kind: YieldKind::Gosched, .. } => "R18",
+            Event::GoPreempt { to: Queue::Global, .. } => "R64",
             // For a stop of the world it stops to look without having found any.
             Event::MSpin { on: false, .. } if record.actor.p.is_some() && !self.stopping => "R39",
             _ => return None,
