@@ -48,6 +48,14 @@ bench-rings:
 loom:
     cargo test --workspace --release --test '*loom'
 
+# The runtime's threads under ThreadSanitizer: just tsan --test select
+tsan *args="--test channels --test stopping --test calls":
+    RUSTC_BOOTSTRAP=1 RUSTFLAGS="-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer --cfg crossbeam_sanitize_thread" cargo test -p gopark --target x86_64-unknown-linux-gnu --target-dir target/tsan {{ args }}
+
+# The switches between stacks under AddressSanitizer
+asan *args:
+    RUSTC_BOOTSTRAP=1 RUSTFLAGS="-Zsanitizer=address -Cunsafe-allow-abi-mismatch=sanitizer" cargo test -p gopark-fiber --tests --target x86_64-unknown-linux-gnu --target-dir target/asan {{ args }}
+
 # Take the present frames of the stage as the right ones; look at the diff before you commit
 snap:
     INSTA_UPDATE=always cargo test -p gopark-tui
