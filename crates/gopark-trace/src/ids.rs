@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use crate::wire::{Reader, Wire, WireError};
+use crate::wire::{Out, Reader, Wire, WireError};
 
 macro_rules! ids {
     ($($(#[$doc:meta])+ $name:ident($repr:ident) = $text:literal;)*) => {$(
@@ -21,9 +21,11 @@ macro_rules! ids {
 
         impl Wire for $name {
             const TYPE: &'static str = stringify!($name);
-            fn put(&self, out: &mut Vec<u8>) {
-                self.0.put(out);
+            #[inline(always)]
+            fn write<O: Out>(&self, out: &mut O) {
+                self.0.write(out);
             }
+            #[inline]
             fn get(r: &mut Reader<'_>) -> Result<Self, WireError> {
                 $repr::get(r).map(Self)
             }
@@ -124,8 +126,8 @@ impl fmt::Display for Nanos {
 
 impl Wire for Nanos {
     const TYPE: &'static str = "ns";
-    fn put(&self, out: &mut Vec<u8>) {
-        self.0.put(out);
+    fn write<O: Out>(&self, out: &mut O) {
+        self.0.write(out);
     }
     fn get(r: &mut Reader<'_>) -> Result<Self, WireError> {
         u64::get(r).map(Self)
@@ -177,8 +179,13 @@ macro_rules! obj_wire {
 
         impl Wire for Obj {
             const TYPE: &'static str = "object";
-            fn put(&self, out: &mut Vec<u8>) {
-                match self { $(Self::$variant(id) => { out.push($code); id.put(out) })* }
+            fn write<O: Out>(&self, out: &mut O) {
+                match self {
+                    $(Self::$variant(id) => {
+                        out.put($code, 1);
+                        id.write(out);
+                    })*
+                }
             }
             fn get(r: &mut Reader<'_>) -> Result<Self, WireError> {
                 let start = r.wanted("the kind of an object");

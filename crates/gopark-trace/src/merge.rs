@@ -15,9 +15,12 @@
 //! the numbers off: groups come out by time alone, until [`Merger::rebase`] says at which numbers
 //! the structures are, and what the world is.
 //!
-//! Invariant: every lane (the groups of one M) is empty, or its first group is in `ready`, or that
-//! group waits for one number, in `waiting`; so a group costs O(log lanes) and a look-up or two for
-//! each stamp.
+//! Groups are merged as they lie in the rings: of each its numbers and its time are read, the events
+//! only by who wants them ([`Ordered::records`]).
+//!
+//! Invariant: every lane (the groups of one M) is empty, or it is in `turns` by the time of its first
+//! group, or that group waits for one number. A lane goes on as long as no other is earlier, so a
+//! group costs a look-up for each stamp, and O(log lanes) when the lane changes.
 //!
 //! Memory. What is held are groups fed but later than the watermark, and those behind a number that
 //! has not come. In a correct run its M has it in its ring, so one round over all rings brings it.
@@ -31,42 +34,95 @@ use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 use crate::event::Event;
 use crate::ids::{GId, MId, Nanos, Obj};
 use crate::record::{Actor, Certainty, Record};
-use crate::ring::{Entry, Group, Stamp, Structure};
+use crate::ring::{Consumer, Entry, Group, Key, Mark, Marks, Scratch, Structure, bytes_of};
+use crate::ring::{encode, entries};
 use crate::snapshot::Snapshot;
 
 mod hash;
 mod lane;
 
-use hash::Map;
-use lane::{Age, Head, Item, Lane};
+use hash::Numbers;
+use lane::{Age, Head, Item, Lane, ahead};
 
 /// How many groups are held for missing numbers before the merger gives up on them.
 pub const HELD_MAX: usize = 1 << 20;
 
 /// How many ended goroutines keep their number. Nothing should happen to a goroutine after its
 /// [`Event::GoExit`], but a thread that looked at it just before may still say so.
-pub const ENDED_MAX: usize = 1 << 16;
+pub const ENDED_MAX: usize = 1 << 12;
+
+/// What takes the groups, in order.
+pub trait Taker {
+    /// Takes the events of one runtime call.
+    fn group(&mut self, group: Ordered<'_>);
+    /// Takes a record that lay in no ring: a gap, a snapshot.
+    fn record(&mut self, record: Record);
+}
+
+impl Taker for Vec<Record> {
+    fn group(&mut self, mut group: Ordered<'_>) {
+        group.records(|record| self.push(record));
+    }
+
+    fn record(&mut self, record: Record) {
+        self.push(record);
+    }
+}
+
+/// A group in its place.
+#[derive(Debug)]
+pub struct Ordered<'a> {
+    /// The number of its first event in the one order.
+    pub seq: u64,
+    /// Its time, never less than that of what came before.
+    pub time: Nanos,
+    tag: u32,
+    bytes: &'a [u64],
+    events: u32,
+    /// Memory for reading it.
+    buffer: &'a mut Vec<u8>,
+}
+
+impl Ordered<'_> {
+    /// How many events it has.
+    pub fn events(&self) -> u32 {
+        self.events
+    }
+
+    /// Reads its events.
+    pub fn records(&mut self, mut take: impl FnMut(Record)) {
+        bytes_of(self.tag, self.bytes, self.buffer);
+        for (seq, entry) in (self.seq..).zip(entries(self.buffer)) {
+            // Only a Scratch writes groups, so what can't be read was never there.
+            debug_assert!(entry.is_ok(), "{entry:?}");
+            let Ok(Entry { actor, site, rule, event }) = entry else { return };
+            let certainty = Certainty::Observed;
+            take(Record { seq, time: self.time, actor, site, rule, certainty, event });
+        }
+    }
+}
 
 /// Makes one order of the groups of many Ms.
 #[derive(Debug)]
 pub struct Merger {
-    lanes: BTreeMap<MId, Lane>,
-    /// Lanes whose first item may come out, by its time.
-    ready: BinaryHeap<Reverse<(Nanos, MId)>>,
-    /// Lanes whose first group waits for a number. If two wait for one, it was given twice, and the
-    /// one that is not here comes out by force.
-    waiting: Map<(Structure, u64), Vec<MId>>,
+    lanes: Vec<Lane>,
+    /// Where the lane of an M is.
+    lane_of: BTreeMap<MId, usize>,
+    /// Lanes whose first item may be next, by its time.
+    turns: BinaryHeap<Reverse<(Nanos, MId, usize)>>,
+    /// How many lanes wait for a number.
+    waiting: usize,
     /// The number each structure is at; 0 if it is not there.
-    next: Map<Structure, u64>,
+    numbers: Numbers,
     /// Ended goroutines that still have a number, oldest first.
     ended: VecDeque<GId>,
     /// Whether numbers are obeyed: not between a gap and a snapshot.
     known: bool,
     /// When the last snapshot was taken, if there was one.
     rebased: Option<Nanos>,
-    /// Groups held.
+    /// Items held.
     held: usize,
-    /// How many groups are held at the most for missing numbers.
+    /// How many items are held at the most for missing numbers.
     held_max: usize,
     /// The sequence number of the next record.
     seq: u64,
@@ -74,6 +130,9 @@ pub struct Merger {
     time: Nanos,
     broken: u64,
     stale: u64,
+    /// Memory for groups that are fed, and for those that are read.
+    scratch: Scratch,
+    buffer: Vec<u8>,
 }
 
 impl Default for Merger {
@@ -92,10 +151,11 @@ impl Merger {
     pub fn holding(held_max: usize) -> Self {
         Self {
             held_max,
-            lanes: BTreeMap::new(),
-            ready: BinaryHeap::new(),
-            waiting: Map::default(),
-            next: Map::default(),
+            lanes: Vec::new(),
+            lane_of: BTreeMap::new(),
+            turns: BinaryHeap::new(),
+            waiting: 0,
+            numbers: Numbers::new(),
             ended: VecDeque::new(),
             known: true,
             rebased: None,
@@ -104,56 +164,64 @@ impl Merger {
             time: Nanos(0),
             broken: 0,
             stale: 0,
+            scratch: Scratch::new(),
+            buffer: Vec::new(),
         }
     }
 
     /// Takes the next group of an M, and the loss before it, if it tells of one.
-    pub fn feed(&mut self, m: MId, mut group: Group) {
+    pub fn feed(&mut self, m: MId, group: Group) {
         if group.lost > 0 {
             self.gap(m, group.lost);
         }
-        for stamp in &mut group.stamps {
-            stamp.number = self.unwrapped(stamp);
-        }
-        self.add(m, Item::group(group));
+        let lane = self.lane(m);
+        encode(&group, &mut self.scratch);
+        self.lanes[lane].push(&group.stamps, self.scratch.records());
+        self.fed(lane, 1);
     }
 
-    /// The number of a stamp, counted on where its few bits begin again at 0: the one nearest to
-    /// where the structure is.
-    fn unwrapped(&self, stamp: &Stamp) -> u64 {
-        let at = self.next.get(&stamp.structure).copied().unwrap_or(0);
-        let bits = stamp.structure.bits();
-        let ahead = stamp.number.wrapping_sub(at) & ((1 << bits) - 1);
-        if ahead >> (bits - 1) == 0 {
-            at.saturating_add(ahead)
-        } else {
-            at.saturating_add(ahead).saturating_sub(1 << bits)
+    /// Takes what the ring of an M holds, at most `most` groups, and the losses between them. Says how
+    /// many groups and losses that were.
+    pub fn feed_ring(&mut self, m: MId, ring: &mut Consumer, most: usize) -> usize {
+        let lane = self.lane(m);
+        let mut items = 0;
+        for _ in 0..most {
+            let Some(more) = self.lanes[lane].pull(ring) else { break };
+            items += more;
         }
+        ring.give_back();
+        self.fed(lane, items);
+        match ring.lost() {
+            0 => {}
+            lost => self.gap(m, lost),
+        }
+        items
     }
 
     /// Takes note that this many events of an M were lost after those it has fed.
     pub fn gap(&mut self, m: MId, lost: u64) {
-        let time = self.lane(m).last_time();
-        self.add(m, Item::Gap { lost, time });
+        let lane = self.lane(m);
+        self.lanes[lane].push_gap(lost);
+        self.fed(lane, 1);
     }
 
-    /// Appends to `out` what is in order up to `watermark`. The caller promises that every group
+    /// Gives to `out` what is in order up to `watermark`. The caller promises that every group
     /// up to that time was fed; of groups that no number binds, it decides the order.
-    pub fn drain(&mut self, watermark: Nanos, out: &mut Vec<Record>) {
+    pub fn drain(&mut self, watermark: Nanos, out: &mut impl Taker) {
         loop {
-            self.emit_ready(watermark, out);
+            self.take_turns(watermark, out);
             if self.held <= self.held_max || !self.force(watermark, out) {
                 return;
             }
         }
     }
 
-    /// Appends to `out` everything that was fed: when the run is over or the world is stopped, and
+    /// Gives to `out` everything that was fed: when the run is over or the world is stopped, and
     /// every ring was read to its end. What can't be brought in order comes out by time, and is
     /// counted in [`Merger::broken`].
-    pub fn finish(&mut self, out: &mut Vec<Record>) {
+    pub fn finish(&mut self, out: &mut impl Taker) {
         loop {
-            self.emit_ready(Nanos::MAX, out);
+            self.take_turns(Nanos::MAX, out);
             if !self.force(Nanos::MAX, out) {
                 return;
             }
@@ -172,23 +240,29 @@ impl Merger {
         base: &[(Structure, u64)],
         time: Nanos,
         state: Box<Snapshot>,
-        out: &mut Vec<Record>,
+        out: &mut impl Taker,
     ) {
-        let base: Map<_, _> = base.iter().copied().collect();
-        self.lanes.values_mut().for_each(|lane| lane.count_older(&base, time));
-        self.emit_older(out);
-        self.next = base;
+        let mut numbers = Numbers::new();
+        for &(structure, number) in base {
+            *numbers.entry(Key::of(structure), 0) = number;
+        }
+        self.lanes.iter_mut().for_each(|lane| lane.count_older(&numbers, time));
+        self.take_older(out);
+        self.numbers = numbers;
         self.rebased = Some(time);
         self.known = true;
         self.ended.clear();
-        self.waiting.clear();
-        self.ready.clear();
-        for m in self.lanes.keys().copied().collect::<Vec<_>>() {
-            let lost = self.drop_older(m);
+        self.waiting = 0;
+        self.turns.clear();
+        for lane in self.lane_of.values().copied().collect::<Vec<_>>() {
+            let (items, lost) = self.lanes[lane].drop_older();
+            self.held -= items;
+            self.lanes[lane].fresh = false;
             if lost > 0 {
+                let m = self.lanes[lane].m;
                 self.record(time, Entry::of(m, Event::Gap { m, lost }), out);
             }
-            self.arm(m);
+            self.arm(lane);
         }
         let taken = Event::Snapshot { state };
         let entry = Entry { actor: Actor::default(), site: None, rule: None, event: taken };
@@ -220,174 +294,230 @@ impl Merger {
         self.seq
     }
 
-    fn lane(&mut self, m: MId) -> &mut Lane {
-        let fresh = self.rebased.is_none();
-        self.lanes.entry(m).or_insert_with(|| Lane::new(fresh))
+    /// Where the lane of an M is.
+    fn lane(&mut self, m: MId) -> usize {
+        let (lanes, fresh) = (&mut self.lanes, self.rebased.is_none());
+        *self.lane_of.entry(m).or_insert_with(|| {
+            lanes.push(Lane::new(m, fresh));
+            lanes.len() - 1
+        })
     }
 
-    fn add(&mut self, m: MId, item: Item) {
-        self.held += 1;
-        if self.lane(m).push(item) {
-            self.arm(m);
+    /// So many items were added to a lane.
+    fn fed(&mut self, lane: usize, items: usize) {
+        self.held += items;
+        if items > 0 && self.lanes[lane].head == Head::Empty {
+            self.arm(lane);
         }
     }
 
     /// Puts a lane with a new first item where it belongs.
-    fn arm(&mut self, m: MId) {
-        self.drop_stale(m);
-        let Some(lane) = self.lanes.get_mut(&m) else {
-            return;
-        };
-        let missing = |group: &Group| missing(&self.next, self.rebased.is_some(), group);
-        lane.head = match lane.items.front() {
-            None => Head::Empty,
-            Some(Item::Group(group)) if self.known => {
-                missing(group).map_or(Head::Ready, Head::Waits)
-            }
-            Some(_) => Head::Ready,
-        };
-        match lane.head {
-            Head::Empty => {}
-            Head::Ready => self.ready.push(Reverse((lane.first_time(), m))),
-            Head::Waits(number) => self.waiting.entry(number).or_default().push(m),
+    fn arm(&mut self, lane: usize) {
+        if self.rebased.is_some() {
+            self.drop_stale(lane);
         }
+        self.queue(lane);
     }
 
-    fn emit_ready(&mut self, watermark: Nanos, out: &mut Vec<Record>) {
-        while let Some(&Reverse((time, m))) = self.ready.peek()
+    /// Lets a lane have its turn.
+    fn queue(&mut self, at: usize) {
+        let lane = &mut self.lanes[at];
+        lane.head = match lane.first_time() {
+            Some(time) => {
+                self.turns.push(Reverse((time, lane.m, at)));
+                Head::Queued
+            }
+            None => Head::Empty,
+        };
+    }
+
+    /// Gives each lane its turn.
+    fn take_turns(&mut self, watermark: Nanos, out: &mut impl Taker) {
+        while let Some(&Reverse((time, m, lane))) = self.turns.peek()
             && time <= watermark
         {
-            self.ready.pop();
-            self.emit(m, out);
+            self.turns.pop();
+            let mut turn = (time, m);
+            // It goes on until it is another's turn.
+            loop {
+                if !self.take_first(lane, out) {
+                    break;
+                }
+                if self.rebased.is_some() {
+                    self.drop_stale(lane);
+                }
+                let Some(time) = self.lanes[lane].first_time() else {
+                    self.lanes[lane].head = Head::Empty;
+                    break;
+                };
+                turn.0 = time;
+                let next = self.turns.peek().map(|&Reverse((time, m, _))| (time, m));
+                if time > watermark || next.is_some_and(|next| next < turn) {
+                    self.turns.push(Reverse((time, m, lane)));
+                    break;
+                }
+            }
         }
     }
 
-    /// Lets the first item of a lane out, and whatever waited for it come to be ready.
-    fn emit(&mut self, m: MId, out: &mut Vec<Record>) {
-        let Some(item) = self.take(m) else { return };
+    /// Lets the first item of a lane out, and whatever waited for it have its turn. If it must wait
+    /// itself, it is noted for what.
+    fn take_first(&mut self, at: usize, out: &mut impl Taker) -> bool {
+        let lane = &self.lanes[at];
+        let Some((item, words)) = lane.first() else { return false };
         match item {
             Item::Gap { lost, time } => {
+                let m = lane.m;
+                self.skip(at, words);
                 self.record(time, Entry::of(m, Event::Gap { m, lost }), out);
                 self.forget_numbers();
-                self.arm(m);
             }
             Item::Group(group) => {
-                let woken = self.advance(&group.stamps);
-                for entry in group.entries {
-                    self.note_end(&entry.event);
-                    self.record(group.time, entry, out);
+                if self.known {
+                    let rebased = self.rebased.is_some();
+                    if let Err((key, number)) = advance(&mut self.numbers, group.stamps, rebased) {
+                        return self.wait(at, key, number, out);
+                    }
                 }
-                self.arm(m);
-                woken.into_iter().for_each(|m| self.arm(m));
+                self.hand_out(at, out);
+            }
+        }
+        true
+    }
+
+    /// The first group of a lane must wait for a number.
+    #[cold]
+    fn wait(&mut self, at: usize, key: Key, number: u64, out: &mut impl Taker) -> bool {
+        // Perhaps only because its own stamps lie in another order.
+        if self.lanes[at].sort_stamps(&self.numbers) {
+            return self.take_first(at, out);
+        }
+        self.lanes[at].head = Head::Waits(key, number);
+        self.waiting += 1;
+        false
+    }
+
+    fn skip(&mut self, lane: usize, words: usize) {
+        self.lanes[lane].skip(words);
+        self.held -= 1;
+    }
+
+    /// Lets the first group of a lane out, its numbers being taken.
+    #[inline]
+    fn hand_out(&mut self, at: usize, out: &mut impl Taker) {
+        let lane = &self.lanes[at];
+        let Some((Item::Group(group), words)) = lane.first() else { return };
+        let head = group.head;
+        self.time = self.time.max(head.time);
+        if head.ends && self.known {
+            bytes_of(group.tag, group.bytes, &mut self.buffer);
+            for entry in entries(&self.buffer).flatten() {
+                if let Event::GoExit { g, .. } = entry.event {
+                    self.ended.push_back(g);
+                }
+            }
+        }
+        // A number without events is only accounted for.
+        if head.events > 0 {
+            out.group(Ordered {
+                seq: self.seq,
+                time: self.time,
+                tag: group.tag,
+                bytes: group.bytes,
+                events: head.events,
+                buffer: &mut self.buffer,
+            });
+            self.seq += u64::from(head.events);
+        }
+        self.skip(at, words);
+        if head.ends {
+            self.forget_ended();
+        }
+        if self.waiting > 0 {
+            self.wake();
+        }
+    }
+
+    /// Lets lanes have their turn whose number has come.
+    fn wake(&mut self) {
+        for at in 0..self.lanes.len() {
+            if let Head::Waits(key, number) = self.lanes[at].head
+                && self.numbers.get(key).is_some_and(|now| now >= number)
+            {
+                self.waiting -= 1;
+                self.queue(at);
             }
         }
     }
 
-    fn take(&mut self, m: MId) -> Option<Item> {
-        let item = self.lanes.get_mut(&m)?.items.pop_front()?;
-        self.held -= 1;
-        Some(item)
-    }
-
-    /// Moves the structures on; gives the lanes that waited for just that.
-    fn advance(&mut self, stamps: &[Stamp]) -> Vec<MId> {
-        let mut woken = Vec::new();
-        if !self.known {
-            return woken;
-        }
-        let mut in_order = true;
-        for stamp in stamps {
-            let first = first_number(stamp, self.rebased.is_some());
-            let next = self.next.entry(stamp.structure).or_insert(first);
-            in_order &= !precedes(*next, stamp);
-            *next = stamp.end().max(*next);
-            woken.extend(self.waiting.remove(&(stamp.structure, *next)).into_iter().flatten());
-        }
-        // Not so if it was forced out, or if the same number was given twice.
-        self.broken += u64::from(!in_order);
-        woken
-    }
-
-    /// A goroutine that ended keeps its number for a while.
-    fn note_end(&mut self, event: &Event) {
-        let (true, Event::GoExit { g, .. }) = (self.known, event) else {
-            return;
-        };
-        self.ended.push_back(*g);
-        if self.ended.len() > ENDED_MAX
+    /// Goroutines that ended keep their number for a while.
+    fn forget_ended(&mut self) {
+        while self.ended.len() > ENDED_MAX
             && let Some(g) = self.ended.pop_front()
         {
-            self.next.remove(&Structure::G(g));
-            self.next.remove(&Structure::Obj(Obj::Go(g)));
+            self.numbers.remove(Key::of(Structure::G(g)));
+            self.numbers.remove(Key::of(Structure::Obj(Obj::Go(g))));
         }
     }
 
     /// From here on only times count.
     fn forget_numbers(&mut self) {
         self.known = false;
-        self.next.clear();
+        self.numbers = Numbers::new();
         self.ended.clear();
-        self.waiting.clear();
-        for (&m, lane) in &mut self.lanes {
-            if let Head::Waits(_) = lane.head {
-                lane.head = Head::Ready;
-                self.ready.push(Reverse((lane.first_time(), m)));
+        self.waiting = 0;
+        for at in 0..self.lanes.len() {
+            if let Head::Waits(..) = self.lanes[at].head {
+                self.queue(at);
             }
         }
     }
 
     /// Lets the earliest waiting group out, its number having come or not; false if none waits up
     /// to `watermark`.
-    fn force(&mut self, watermark: Nanos, out: &mut Vec<Record>) -> bool {
-        let waiting = self.lanes.iter().filter_map(|(&m, lane)| match lane.head {
-            Head::Waits(number) => Some((lane.first_time(), m, number)),
-            Head::Empty | Head::Ready => None,
+    fn force(&mut self, watermark: Nanos, out: &mut impl Taker) -> bool {
+        let waiting = self.lanes.iter().enumerate().filter_map(|(at, lane)| match lane.head {
+            Head::Waits(..) => lane.first_time().map(|time| (time, lane.m, at)),
+            Head::Empty | Head::Queued => None,
         });
         let earliest = waiting.min().filter(|&(time, ..)| time <= watermark);
-        let Some((_, m, number)) = earliest else {
+        let Some((.., at)) = earliest else {
             return false;
         };
-        if let Some(waiting) = self.waiting.get_mut(&number) {
-            waiting.retain(|&other| other != m);
+        self.waiting -= 1;
+        if let Some((Item::Group(group), _)) = self.lanes[at].first() {
+            force_advance(&mut self.numbers, group.stamps, self.rebased.is_some());
+            self.broken += 1;
         }
-        self.emit(m, out);
+        // Not woken by its own numbers.
+        self.lanes[at].head = Head::Empty;
+        self.hand_out(at, out);
+        self.arm(at);
         true
     }
 
     /// Lets out, in order, what was before a snapshot and can be brought in order.
-    fn emit_older(&mut self, out: &mut Vec<Record>) {
+    fn take_older(&mut self, out: &mut impl Taker) {
         while self.known
-            && let Some(Reverse((_, m))) = self.ready.pop()
+            && let Some(Reverse((.., at))) = self.turns.pop()
         {
-            // What is newer need not go back into `ready`: it is made anew from the snapshot.
-            if let Some(lane) = self.lanes.get_mut(&m).filter(|lane| lane.older > 0) {
-                lane.older -= 1;
-                self.emit(m, out);
+            // What is newer need not have its turn back: that is made anew from the snapshot.
+            if self.lanes[at].older > 0 && self.take_first(at, out) {
+                self.lanes[at].older -= 1;
+                self.arm(at);
             }
         }
     }
 
-    /// Drops what could not be brought in order before a snapshot; gives how many events.
-    fn drop_older(&mut self, m: MId) -> u64 {
-        let Some(lane) = self.lanes.get_mut(&m) else {
-            return 0;
-        };
-        lane.fresh = false;
-        self.held -= lane.older;
-        lane.items.drain(..std::mem::take(&mut lane.older)).map(|item| item.events()).sum()
-    }
-
     /// Drops what a lane was fed from before the snapshot, after the snapshot. The first group that
     /// is newer ends that: in a lane nothing older comes behind it. A gap stays: it may be new.
-    fn drop_stale(&mut self, m: MId) {
-        let Some(lane) = self.lanes.get_mut(&m) else {
-            return;
-        };
+    fn drop_stale(&mut self, at: usize) {
+        let lane = &mut self.lanes[at];
         let Some(snapshot) = self.rebased.filter(|_| !lane.fresh) else {
             return;
         };
-        while let Some(item) = lane.items.front() {
-            match item.age(&self.next) {
+        while let Some((item, words)) = lane.first() {
+            match item.age(&self.numbers) {
                 Age::Older => {}
                 Age::Unknown if item.time() < snapshot => {}
                 Age::Newer => {
@@ -398,13 +528,13 @@ impl Merger {
             }
             self.held -= 1;
             self.stale += item.events();
-            lane.items.pop_front();
+            lane.skip(words);
         }
     }
 
-    fn record(&mut self, time: Nanos, entry: Entry, out: &mut Vec<Record>) {
+    fn record(&mut self, time: Nanos, entry: Entry, out: &mut impl Taker) {
         self.time = self.time.max(time);
-        out.push(Record {
+        out.record(Record {
             seq: self.seq,
             time: self.time,
             actor: entry.actor,
@@ -424,27 +554,38 @@ impl Entry {
     }
 }
 
-/// The first number that a group must wait for.
-fn missing(next: &Map<Structure, u64>, rebased: bool, group: &Group) -> Option<(Structure, u64)> {
-    let at = |s: &Stamp| next.get(&s.structure).copied().unwrap_or(first_number(s, rebased));
-    let waits = group.stamps.iter().find(|s| precedes(at(s), s));
-    waits.map(|s| (s.structure, s.number))
+/// Moves the structures of a group on. If it must wait for a number of one of them, says for which,
+/// and all are as they were.
+#[inline]
+fn advance(numbers: &mut Numbers, stamps: &[u64], rebased: bool) -> Result<(), (Key, u64)> {
+    for (i, mark) in Marks(stamps).enumerate() {
+        let number = numbers.entry(mark.key, first_number(&mark, rebased));
+        let ahead = ahead(&mark, *number);
+        if ahead == 0 || ahead < 0 && mark.len == 0 {
+            *number += u64::from(mark.len);
+            continue;
+        }
+        let wanted = number.saturating_add_signed(ahead);
+        for moved in Marks(stamps).take(i) {
+            *numbers.entry(moved.key, 0) -= u64::from(moved.len);
+        }
+        return Err((mark.key, wanted));
+    }
+    Ok(())
+}
+
+/// Moves the structures of a group on that could not wait.
+fn force_advance(numbers: &mut Numbers, stamps: &[u64], rebased: bool) {
+    for mark in Marks(stamps) {
+        let number = numbers.entry(mark.key, first_number(&mark, rebased));
+        let end = number.saturating_add_signed(ahead(&mark, *number)) + u64::from(mark.len);
+        *number = end.max(*number);
+    }
 }
 
 /// Where a structure is that was not heard of. Locks and the like may lie anywhere in a program, so
 /// a snapshot cannot find them: after one, the first number of such a thing is believed.
-fn first_number(stamp: &Stamp, rebased: bool) -> u64 {
-    use Obj::{Cell, Cond, Lock, Once, Pool, Sem};
-    match stamp.structure {
-        Structure::Obj(Lock(_) | Cond(_) | Once(_) | Sem(_) | Pool(_) | Cell(_)) if rebased => {
-            stamp.number
-        }
-        _ => 0,
-    }
-}
-
-/// Whether a structure at this number is not where a stamp wants it: there exactly, or with a stamp
-/// of no length there or later.
-fn precedes(at: u64, stamp: &Stamp) -> bool {
-    if stamp.len == 0 { at < stamp.number } else { at != stamp.number }
+#[inline]
+fn first_number(mark: &Mark, rebased: bool) -> u64 {
+    if rebased && mark.key.lies_anywhere() { mark.number } else { 0 }
 }

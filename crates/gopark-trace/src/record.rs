@@ -5,7 +5,7 @@ use std::fmt;
 use crate::event::Event;
 use crate::ids::{GId, MId, Nanos, PId, SiteId};
 use crate::rule::Rule;
-use crate::wire::{Reader, Wire, WireError};
+use crate::wire::{Out, Reader, Wire, WireError};
 
 mod batch;
 
@@ -103,14 +103,14 @@ impl fmt::Display for Record {
 impl Wire for Record {
     const TYPE: &'static str = "Record";
 
-    fn put(&self, out: &mut Vec<u8>) {
-        self.seq.put(out);
-        self.time.put(out);
-        self.actor.put(out);
-        self.site.put(out);
-        self.rule.put(out);
-        self.certainty.put(out);
-        self.event.put(out);
+    fn write<O: Out>(&self, out: &mut O) {
+        self.seq.write(out);
+        self.time.write(out);
+        self.actor.write(out);
+        self.site.write(out);
+        self.rule.write(out);
+        self.certainty.write(out);
+        self.event.write(out);
     }
 
     fn get(r: &mut Reader<'_>) -> Result<Self, WireError> {

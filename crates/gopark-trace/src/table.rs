@@ -94,10 +94,10 @@ macro_rules! table {
 
         impl $crate::wire::Wire for $Enum {
             const TYPE: &'static str = stringify!($Enum);
-            fn put(&self, out: &mut Vec<u8>) {
-                out.push(self.code());
+            fn write<O: $crate::wire::Out>(&self, out: &mut O) {
                 match self { $( Self::$Name { $($field),* } => {
-                    $( $crate::wire::Wire::put($field, out); )*
+                    out.put($code, 1);
+                    $( $crate::wire::Wire::write($field, out); )*
                 } )* }
             }
             fn get(r: &mut $crate::wire::Reader<'_>) -> Result<Self, $crate::wire::WireError> {
@@ -130,8 +130,8 @@ macro_rules! wire_struct {
 
         impl $crate::wire::Wire for $Name {
             const TYPE: &'static str = stringify!($Name);
-            fn put(&self, out: &mut Vec<u8>) {
-                $( $crate::wire::Wire::put(&self.$field, out); )*
+            fn write<O: $crate::wire::Out>(&self, out: &mut O) {
+                $( $crate::wire::Wire::write(&self.$field, out); )*
             }
             fn get(r: &mut $crate::wire::Reader<'_>) -> Result<Self, $crate::wire::WireError> {
                 Ok(Self { $( $field: $crate::wire::Wire::get(r)? ),* })
@@ -171,8 +171,9 @@ macro_rules! words {
 
         impl $crate::wire::Wire for $Name {
             const TYPE: &'static str = stringify!($Name);
-            fn put(&self, out: &mut Vec<u8>) {
-                out.push(match self { $( Self::$Variant => $code, )* });
+            #[inline]
+            fn write<O: $crate::wire::Out>(&self, out: &mut O) {
+                out.put(match self { $( Self::$Variant => $code, )* }, 1);
             }
             fn get(r: &mut $crate::wire::Reader<'_>) -> Result<Self, $crate::wire::WireError> {
                 let start = r.wanted(concat!("a ", stringify!($Name)));

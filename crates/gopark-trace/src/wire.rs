@@ -54,6 +54,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// At the end of the bytes.
+    #[inline]
     pub fn byte(&mut self) -> Result<u8, WireError> {
         let b = *self.bytes.get(self.at).ok_or(self.wanted("a byte"))?;
         self.at += 1;
@@ -76,7 +77,19 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// At the end of the bytes, or if the integer needs more than 64 bits.
+    #[inline]
     pub fn uint(&mut self) -> Result<u64, WireError> {
+        match self.bytes.get(self.at) {
+            // Most are small.
+            Some(&b) if b < 0x80 => {
+                self.at += 1;
+                Ok(b.into())
+            }
+            _ => self.long_uint(),
+        }
+    }
+
+    fn long_uint(&mut self) -> Result<u64, WireError> {
         let start = self.wanted("an integer of at most 64 bits");
         let mut value = 0u64;
         for shift in (0..64).step_by(7) {
@@ -94,21 +107,61 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Appends an unsigned LEB128 integer.
-pub fn put_uint(out: &mut Vec<u8>, mut value: u64) {
-    while value >= 0x80 {
-        out.push(value as u8 | 0x80);
-        value >>= 7;
+/// Where bytes go.
+pub trait Out {
+    /// Takes the lowest `n` bytes of `bytes`, 1 to 8, the lowest first. The others are zero.
+    fn put(&mut self, bytes: u64, n: u32);
+
+    /// Takes many.
+    fn put_all(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|&byte| self.put(byte.into(), 1));
     }
-    out.push(value as u8);
+}
+
+impl Out for Vec<u8> {
+    #[inline]
+    fn put(&mut self, bytes: u64, n: u32) {
+        self.extend_from_slice(&bytes.to_le_bytes()[..n as usize]);
+    }
+
+    fn put_all(&mut self, bytes: &[u8]) {
+        self.extend_from_slice(bytes);
+    }
+}
+
+/// Writes an unsigned LEB128 integer.
+#[inline(always)]
+pub fn put_uint(out: &mut impl Out, value: u64) {
+    // Most are small, and most of what a record costs is here.
+    if value < 0x80 { out.put(value, 1) } else { put_long(out, value) }
+}
+
+fn put_long(out: &mut impl Out, mut value: u64) {
+    match value {
+        0..0x4000 => out.put(value & 0x7f | 0x80 | value >> 7 << 8, 2),
+        0x4000..0x20_0000 => {
+            out.put(value & 0x7f | 0x8080 | (value >> 7 & 0x7f) << 8 | value >> 14 << 16, 3);
+        }
+        _ => {
+            while value >= 0x80 {
+                out.put(value & 0x7f | 0x80, 1);
+                value >>= 7;
+            }
+            out.put(value, 1);
+        }
+    }
 }
 
 /// A value with a byte form, a text form and an arbitrary value for property tests.
 pub trait Wire: Sized {
     /// The type's name in the table of events.
     const TYPE: &'static str;
+    /// Writes the bytes of `self`.
+    fn write<O: Out>(&self, out: &mut O);
     /// Appends the bytes of `self`.
-    fn put(&self, out: &mut Vec<u8>);
+    fn put(&self, out: &mut Vec<u8>) {
+        self.write(out);
+    }
     /// Reads one value.
     ///
     /// # Errors
@@ -137,9 +190,11 @@ macro_rules! wire_uint {
     ($($ty:ident)*) => {$(
         impl Wire for $ty {
             const TYPE: &'static str = stringify!($ty);
-            fn put(&self, out: &mut Vec<u8>) {
+            #[inline(always)]
+            fn write<O: Out>(&self, out: &mut O) {
                 put_uint(out, u64::from(*self));
             }
+            #[inline]
             fn get(r: &mut Reader<'_>) -> Result<Self, WireError> {
                 let start = r.wanted(concat!("a number that fits ", stringify!($ty)));
                 Self::try_from(r.uint()?).map_err(|_| start)
@@ -159,7 +214,7 @@ wire_uint!(u8 u16 u32 u64);
 
 impl Wire for i64 {
     const TYPE: &'static str = "i64";
-    fn put(&self, out: &mut Vec<u8>) {
+    fn write<O: Out>(&self, out: &mut O) {
         put_uint(out, ((self << 1) ^ (self >> 63)) as u64);
     }
     fn get(r: &mut Reader<'_>) -> Result<Self, WireError> {
@@ -176,8 +231,9 @@ impl Wire for i64 {
 
 impl Wire for bool {
     const TYPE: &'static str = "bool";
-    fn put(&self, out: &mut Vec<u8>) {
-        out.push(u8::from(*self));
+    #[inline]
+    fn write<O: Out>(&self, out: &mut O) {
+        out.put(u64::from(*self), 1);
     }
     fn get(r: &mut Reader<'_>) -> Result<Self, WireError> {
         let start = r.wanted("0 or 1");
@@ -197,9 +253,9 @@ impl Wire for bool {
 
 impl Wire for String {
     const TYPE: &'static str = "text";
-    fn put(&self, out: &mut Vec<u8>) {
+    fn write<O: Out>(&self, out: &mut O) {
         put_uint(out, self.len() as u64);
-        out.extend_from_slice(self.as_bytes());
+        out.put_all(self.as_bytes());
     }
     fn get(r: &mut Reader<'_>) -> Result<Self, WireError> {
         let start = r.wanted("UTF-8 text");
@@ -218,10 +274,11 @@ impl Wire for String {
 
 impl<T: Wire> Wire for Option<T> {
     const TYPE: &'static str = T::TYPE;
-    fn put(&self, out: &mut Vec<u8>) {
-        self.is_some().put(out);
+    #[inline]
+    fn write<O: Out>(&self, out: &mut O) {
+        self.is_some().write(out);
         if let Some(v) = self {
-            v.put(out);
+            v.write(out);
         }
     }
     fn get(r: &mut Reader<'_>) -> Result<Self, WireError> {
@@ -240,8 +297,8 @@ impl<T: Wire> Wire for Option<T> {
 
 impl<T: Wire> Wire for Box<T> {
     const TYPE: &'static str = T::TYPE;
-    fn put(&self, out: &mut Vec<u8>) {
-        (**self).put(out);
+    fn write<O: Out>(&self, out: &mut O) {
+        (**self).write(out);
     }
     fn get(r: &mut Reader<'_>) -> Result<Self, WireError> {
         T::get(r).map(Box::new)
@@ -256,9 +313,9 @@ impl<T: Wire> Wire for Box<T> {
 
 impl<T: Wire> Wire for Vec<T> {
     const TYPE: &'static str = T::TYPE;
-    fn put(&self, out: &mut Vec<u8>) {
+    fn write<O: Out>(&self, out: &mut O) {
         put_uint(out, self.len() as u64);
-        self.iter().for_each(|v| v.put(out));
+        self.iter().for_each(|v| v.write(out));
     }
     fn get(r: &mut Reader<'_>) -> Result<Self, WireError> {
         let start = r.wanted("a list no longer than its bytes");

@@ -6,7 +6,7 @@
 use std::fmt;
 
 use crate::ids::PId;
-use crate::wire::{Reader, Wire, WireError};
+use crate::wire::{Out, Reader, Wire, WireError};
 
 words! {
     /// Why a goroutine is parked, in Go's words; what stands in `[...]` of a goroutine dump.
@@ -305,19 +305,18 @@ impl fmt::Display for Queue {
 
 impl Wire for Queue {
     const TYPE: &'static str = "queue";
-    fn put(&self, out: &mut Vec<u8>) {
-        match self {
-            Self::Slot(p) => {
-                out.push(1);
-                p.put(out);
-            }
-            Self::Ring(p) => {
-                out.push(2);
-                p.put(out);
-            }
-            Self::Global => out.push(3),
-            Self::Hand => out.push(4),
-            Self::GlobalHead => out.push(5),
+    #[inline]
+    fn write<O: Out>(&self, out: &mut O) {
+        let (code, p) = match self {
+            Self::Slot(p) => (1, Some(p)),
+            Self::Ring(p) => (2, Some(p)),
+            Self::Global => (3, None),
+            Self::Hand => (4, None),
+            Self::GlobalHead => (5, None),
+        };
+        out.put(code, 1);
+        if let Some(p) = p {
+            p.write(out);
         }
     }
     fn get(r: &mut Reader<'_>) -> Result<Self, WireError> {

@@ -517,10 +517,9 @@ fn slot_group(time: u64, structure: Structure, number: u64) -> gopark_trace::rin
     let m = MId(if number == 0 { 1 } else { 0 });
     let mut scratch = Scratch::new();
     scratch.begin(Nanos(time));
-    scratch.stamp(Stamp::one(structure, number));
     let actor = gopark_trace::Actor { m: Some(m), p: None, g: None };
     scratch.event(actor, None, None, &gopark_trace::Event::MPark { m });
     let (mut producer, mut consumer) = ring(64);
-    assert!(producer.push(scratch.stamps(), scratch.records()));
+    assert!(producer.push(&[Stamp::one(structure, number)], scratch.records()));
     consumer.pop().expect("it was pushed")
 }

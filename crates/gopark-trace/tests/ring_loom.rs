@@ -33,17 +33,20 @@ fn len(n: u64) -> usize {
 
 fn push(writer: &mut Writer, n: u64) -> bool {
     let tag = n as u32 & ((1 << fifo::TAG_BITS) - 1);
-    writer.push(tag, len(n), std::iter::repeat(n + 1), 1)
+    writer.push(tag, len(n), 1, |put| (0..len(n)).for_each(|_| put.word(n + 1)))
 }
 
 impl Tally {
     /// Reads one entry, or the loss at the end of the queue; false if there was neither.
     fn look(&mut self, reader: &mut Reader) -> bool {
-        let Some(Popped { tag, lost }) = reader.pop(&mut self.body) else {
+        self.body.clear();
+        let popped = reader.pop(&mut self.body);
+        let Some(Popped { tag, lost }) = popped else {
             let lost = reader.lost();
             self.seen += lost;
             return lost > 0;
         };
+        reader.give_back();
         let n = self.seen + lost;
         assert_eq!(u64::from(tag), n, "each loss is told just before what follows it");
         assert_eq!(self.body, vec![n + 1; len(n)], "an entry comes out whole");

@@ -55,10 +55,22 @@ pub(crate) fn m_of_runtime() -> NonNull<M> {
 /// The M this code runs on, if it runs inside a run.
 #[inline(never)]
 pub(crate) fn m() -> Option<NonNull<M>> {
-    // Opaque: without it two calls around a switch could be merged into one.
-    std::hint::black_box(());
-    let m = CURRENT.get();
-    NonNull::new(std::hint::black_box(m).cast_mut())
+    opaque();
+    NonNull::new(CURRENT.get().cast_mut())
+}
+
+/// Makes the function it stands in one with effects, as far as the compiler knows: without it two
+/// calls around a switch could be merged into one. It costs nothing, where `black_box` of the
+/// result takes it through memory.
+#[inline(always)]
+fn opaque() {
+    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+    // SAFETY: there is no instruction in it.
+    unsafe {
+        std::arch::asm!("", options(nostack, preserves_flags));
+    }
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+    std::hint::black_box(&mut ());
 }
 
 /// Makes `m` the M of this thread and returns the one before.
@@ -92,8 +104,12 @@ impl Kern {
         // is used by this runtime call only. `'static` stands for that.
         let kernel = unsafe { &*m.kernel };
         let outermost = m.claim.enter();
-        if outermost && m.claim.is_contested() {
-            kernel.reenter();
+        if outermost {
+            // The program has run meanwhile.
+            m.later();
+            if m.claim.is_contested() {
+                kernel.reenter();
+            }
         }
         Self { kernel, outermost }
     }

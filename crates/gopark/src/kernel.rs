@@ -199,6 +199,15 @@ pub(crate) trait Kernel: Send + Sync {
     fn site(&self, at: &'static Location<'static>) -> Option<SiteId>;
     /// Records events of one step, which get one time. Call it only if [`Kernel::recording`].
     fn record(&self, site: Option<SiteId>, stamps: &[Stamp], events: &mut dyn Iterator<Item = Ev>);
+    /// As [`Kernel::record`], for one event of the call in progress: it shares the time of what the
+    /// call recorded before.
+    fn record_one(
+        &self,
+        site: Option<SiteId>,
+        stamps: &[Stamp],
+        event: &Event,
+        rule: Option<&Rule>,
+    );
     /// The calling goroutine.
     fn current(&self) -> Gp;
     /// The P it runs on; another one after the next gate.

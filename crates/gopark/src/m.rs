@@ -6,8 +6,9 @@
 use std::cell::{Cell, RefCell};
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
 
-use gopark_trace::ids::{MId, Nanos, SiteId};
+use gopark_trace::ids::{GId, MId, Nanos, SiteId};
 use gopark_trace::record::Actor;
+use gopark_trace::ring::Stamp;
 
 use crate::g::{Gp, GpCell};
 use crate::kernel::Kernel;
@@ -15,7 +16,7 @@ use crate::p::P;
 use crate::platform::live::{RecorderCell, ThreadCell};
 use crate::proto::claim::{Claim, HELD, SYSCALL};
 use crate::proto::note::Note;
-use crate::runq::Loot;
+use crate::runq::{Loot, RING};
 use crate::sched::Found;
 
 /// The number of sysmon's M, which is none of those that run goroutines.
@@ -73,6 +74,11 @@ pub(crate) struct M {
     pub(crate) note: Note,
     /// Where it records in live.
     pub(crate) recorder: RecorderCell,
+    /// The time of its last record, as long as it is good for the next one; see [`M::later`].
+    pub(crate) time: Cell<Nanos>,
+    /// Memory for lists in its events, and for their stamps.
+    pub(crate) ids: Cell<Vec<GId>>,
+    pub(crate) stamps: Cell<Vec<Stamp>>,
     /// Lines it has seen lately, so that a line needs the shared table once.
     pub(crate) sites: RefCell<SiteCache>,
 }
@@ -116,8 +122,38 @@ impl M {
             thread: ThreadCell::default(),
             note: Note::new(),
             recorder: RecorderCell::default(),
+            time: Cell::new(Nanos::MAX),
+            ids: Cell::new(Vec::with_capacity(if recording { RING } else { 0 })),
+            stamps: Cell::new(Vec::with_capacity(if recording { 2 * RING } else { 0 })),
             sites: RefCell::new(SiteCache::default()),
         }
+    }
+
+    /// Time has passed since the last record: a goroutine ran, or the M waited. The next record
+    /// reads the clock, and those of the same step share its time: the clock is the dearest part of
+    /// a record.
+    #[inline]
+    pub(crate) fn later(&self) {
+        self.time.set(Nanos::MAX);
+    }
+
+    /// Empty lists for an event; they go back with [`M::keep_lists`]. Used where nothing may be
+    /// allocated, which is why they have room.
+    #[inline]
+    pub(crate) fn lists(&self) -> (Vec<GId>, Vec<Stamp>) {
+        if self.recording.get() {
+            (self.ids.take(), self.stamps.take())
+        } else {
+            Default::default()
+        }
+    }
+
+    /// Keeps the memory of lists.
+    pub(crate) fn keep_lists(&self, mut ids: Vec<GId>, mut stamps: Vec<Stamp>) {
+        ids.clear();
+        stamps.clear();
+        self.ids.set(ids);
+        self.stamps.set(stamps);
     }
 
     /// Who acts, for a record.

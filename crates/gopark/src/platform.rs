@@ -10,8 +10,10 @@ mod poller;
 use std::net::SocketAddr;
 use std::os::fd::BorrowedFd;
 
+use gopark_trace::event::Event;
 use gopark_trace::ids::{MId, Nanos, SiteId};
 use gopark_trace::ring::Stamp;
+use gopark_trace::rule::Rule;
 
 use crate::kernel::Ev;
 use crate::m::M;
@@ -122,6 +124,22 @@ pub(crate) trait Platform: Sized + 'static {
         stamps: &[Stamp],
         events: &mut dyn Iterator<Item = Ev>,
     );
+    /// As [`Platform::record`], for one event, which is not taken: what happens day by day.
+    fn record_one(
+        &self,
+        m: &M,
+        site: Option<SiteId>,
+        stamps: &[Stamp],
+        event: &Event,
+        rule: Option<&Rule>,
+    ) {
+        let event = (event.clone(), rule.cloned());
+        self.record(m, site, stamps, &mut std::iter::once(event));
+    }
+    /// The time of what this M records now. The records of one step share it, see [`M::later`].
+    fn time_of(&self, _m: &M) -> Nanos {
+        self.now()
+    }
     /// The number of the line at this address, made known before it is used.
     fn site(&self, m: &M, at: &'static std::panic::Location<'static>) -> SiteId;
     /// The run has ended: lets every M that sleeps or polls see it.

@@ -41,6 +41,7 @@ use gopark_fiber::Stacks;
 use gopark_trace::event::Event;
 use gopark_trace::ids::{MId, Nanos, PId, SiteId};
 use gopark_trace::ring::{Stamp, Structure};
+use gopark_trace::rule::Rule;
 
 pub(crate) use self::end::Ended;
 pub(crate) use self::find::Found;
@@ -64,7 +65,7 @@ macro_rules! emit {
         if $m.recording.get() {
             let stamps = [$($stamp),*];
             let rule: Option<gopark_trace::rule::Rule> = $rule.into();
-            $sched.record($m, $site, &stamps, &mut std::iter::once(($event, rule)));
+            $sched.record_one($m, $site, &stamps, &$event, rule.as_ref());
         }
     };
 }
@@ -328,7 +329,7 @@ impl<Pl: Platform> Sched<Pl> {
     /// The time for what only viewers see; unread, it is [`Nanos::MAX`] and costs nothing.
     #[inline]
     fn time_seen(&self, m: &M) -> Nanos {
-        if m.recording.get() { self.pl.now() } else { Nanos::MAX }
+        if m.recording.get() { self.pl.time_of(m) } else { Nanos::MAX }
     }
 
     /// Takes the scheduler's lock. Never with another lock held.
@@ -358,6 +359,19 @@ impl<Pl: Platform> Sched<Pl> {
         events: &mut dyn Iterator<Item = Ev>,
     ) {
         self.pl.record(m, site, stamps, events);
+    }
+
+    /// As [`Sched::record`], for one event.
+    #[inline(never)]
+    pub(crate) fn record_one(
+        &self,
+        m: &M,
+        site: Option<SiteId>,
+        stamps: &[Stamp],
+        event: &Event,
+        rule: Option<&Rule>,
+    ) {
+        self.pl.record_one(m, site, stamps, event, rule);
     }
 
     /// An M, not in the table yet.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use gopark_trace::merge::Ordered;
 use gopark_trace::record::Record;
 use parking_lot::Mutex;
 
@@ -9,6 +10,11 @@ use parking_lot::Mutex;
 pub trait Sink: Send {
     /// Takes one.
     fn take(&mut self, record: Record);
+    /// Takes the events of one runtime call as they lay in the ring of their thread (live). Who does
+    /// not want them as records need not read them: that is the greater part of their price.
+    fn take_group(&mut self, group: &mut Ordered<'_>) {
+        group.records(|record| self.take(record));
+    }
     /// Called when the run stops for a while or ends: what was taken should be visible now.
     fn flush(&mut self) {}
 }
@@ -19,6 +25,7 @@ pub struct Nowhere;
 
 impl Sink for Nowhere {
     fn take(&mut self, _: Record) {}
+    fn take_group(&mut self, _: &mut Ordered<'_>) {}
 }
 
 /// Memory, shared with whoever reads it.

@@ -22,7 +22,7 @@ use std::ops::{Deref, DerefMut};
 use crate::event::Event;
 use crate::ids::{GId, MId, Nanos, PId};
 use crate::record::{Actor, Certainty, Record};
-use crate::wire::{Reader, Wire, WireError, put_uint};
+use crate::wire::{Out, Reader, Wire, WireError, put_uint};
 
 const SEQ_NEXT: u8 = 1;
 const TIME_SAME: u8 = 1 << 1;
@@ -78,10 +78,13 @@ impl<'a> IntoIterator for &'a Batch {
 impl Wire for Batch {
     const TYPE: &'static str = Record::TYPE;
 
-    fn put(&self, out: &mut Vec<u8>) {
+    fn write<O: Out>(&self, out: &mut O) {
         put_uint(out, self.len() as u64);
         let mut last = Last::default();
-        self.iter().for_each(|r| last.put(r, out));
+        for record in self {
+            last.write(record, out);
+            last.remember(record);
+        }
     }
 
     fn get(r: &mut Reader<'_>) -> Result<Self, WireError> {
@@ -114,7 +117,8 @@ pub(crate) struct Packer {
 impl Packer {
     /// Adds a record.
     pub(crate) fn push(&mut self, record: &Record) {
-        self.last.put(record, &mut self.body);
+        self.last.write(record, &mut self.body);
+        self.last.remember(record);
         self.count += 1;
     }
 
@@ -161,36 +165,35 @@ impl Default for Last {
 }
 
 impl Last {
-    fn put(&mut self, r: &Record, out: &mut Vec<u8>) {
+    /// Writes a record; [`Last::remember`] comes next.
+    fn write(&self, r: &Record, out: &mut impl Out) {
         let next = self.seq.wrapping_add(1);
         let expected = self.expected(self.m);
-        out.push(
-            bit(SEQ_NEXT, r.seq == next)
-                | bit(TIME_SAME, r.time == self.time)
-                | bit(TIME_BACK, r.time < self.time)
-                | bit(ACTOR_EXPECTED, r.actor == expected)
-                | bit(SITE, r.site.is_some())
-                | bit(RULE, r.rule.is_some())
-                | bit(INFERRED, r.certainty == Certainty::Inferred),
-        );
+        let flags = bit(SEQ_NEXT, r.seq == next)
+            | bit(TIME_SAME, r.time == self.time)
+            | bit(TIME_BACK, r.time < self.time)
+            | bit(ACTOR_EXPECTED, r.actor == expected)
+            | bit(SITE, r.site.is_some())
+            | bit(RULE, r.rule.is_some())
+            | bit(INFERRED, r.certainty == Certainty::Inferred);
+        out.put(flags.into(), 1);
         if r.seq != next {
             // Distances wrap: any number can follow any other, near ones in few bytes.
-            (r.seq.wrapping_sub(next) as i64).put(out);
+            (r.seq.wrapping_sub(next) as i64).write(out);
         }
         if r.time != self.time {
             put_uint(out, r.time.0.abs_diff(self.time.0));
         }
         if r.actor != expected {
-            self.put_actor(r.actor, out);
+            self.write_actor(r.actor, out);
         }
         if let Some(site) = r.site {
-            site.put(out);
+            site.write(out);
         }
         if let Some(rule) = &r.rule {
-            rule.put(out);
+            rule.write(out);
         }
-        r.event.put(out);
-        self.remember(r);
+        r.event.write(out);
     }
 
     fn get(&mut self, r: &mut Reader<'_>) -> Result<Record, WireError> {
@@ -239,12 +242,13 @@ impl Last {
         Actor { m, p, g }
     }
 
-    fn put_actor(&self, a: Actor, out: &mut Vec<u8>) {
+    fn write_actor(&self, a: Actor, out: &mut impl Out) {
         let Actor { p, g, .. } = self.expected(a.m);
-        out.push(how(a.m, self.m) | how(a.p, p) << 2 | how(a.g, g) << 4);
-        put_changed(a.m, self.m, out);
-        put_changed(a.p, p, out);
-        put_changed(a.g, g, out);
+        let hows = how(a.m, self.m) | how(a.p, p) << 2 | how(a.g, g) << 4;
+        out.put(hows.into(), 1);
+        write_changed(a.m, self.m, out);
+        write_changed(a.p, p, out);
+        write_changed(a.g, g, out);
     }
 
     fn get_actor(&self, r: &mut Reader<'_>) -> Result<Actor, WireError> {
@@ -270,9 +274,9 @@ fn how<T: PartialEq>(now: Option<T>, before: Option<T>) -> u8 {
     if now == before { 0 } else { 1 + u8::from(now.is_some()) }
 }
 
-fn put_changed<T: Wire + PartialEq>(now: Option<T>, before: Option<T>, out: &mut Vec<u8>) {
+fn write_changed<T: Wire + PartialEq>(now: Option<T>, before: Option<T>, out: &mut impl Out) {
     if let (true, Some(id)) = (now != before, now) {
-        id.put(out);
+        id.write(out);
     }
 }
 

@@ -18,8 +18,8 @@
 //!    `lost` and goes away: it never waits.
 //! 2. It writes the words after `head`, which the reader does not look at, then moves `head` behind
 //!    them. That store is what gives the entry away, whole.
-//! 3. The reader reads the words before `head`, then moves `tail` behind them. That store is what
-//!    gives the room back.
+//! 3. The reader reads the words before `head`, of one entry or of several, then moves `tail` behind
+//!    them. That store is what gives the room back.
 //!
 //! A loss is told at its place: `lost` is a total, and the next entry that fits carries it, so the
 //! reader sees how many are missing just before that entry, and none is counted twice. At the end
@@ -67,12 +67,6 @@ struct Shared {
     lost: Line<AtomicU64>,
 }
 
-impl Shared {
-    fn word(&self, at: u64) -> &AtomicU64 {
-        &self.words[at as usize & (self.words.len() - 1)]
-    }
-}
-
 /// The end that adds. It neither waits nor allocates.
 #[derive(Debug)]
 pub(crate) struct Writer {
@@ -88,14 +82,15 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    /// Adds an entry of `len` words, or loses it, which counts as `weight`.
+    /// Adds an entry of `len` words, or loses it, which counts as `weight`. `fill` puts the words,
+    /// one by one: exactly `len`.
     #[inline]
     pub(crate) fn push(
         &mut self,
         tag: u32,
         len: usize,
-        body: impl Iterator<Item = u64>,
         weight: u64,
+        fill: impl FnOnce(&mut Put<'_>),
     ) -> bool {
         let tells = self.lost != self.carried;
         let need = 1 + u64::from(tells) + len as u64;
@@ -103,18 +98,13 @@ impl Writer {
             self.lose(weight);
             return false;
         }
-        let mut at = self.head;
-        let mut put = |word| {
-            // Relaxed: the reader comes to these words only through the Release of `head` below,
-            // and its own reads of what was here before are over by the Acquire in `has_room`.
-            self.shared.word(at).store(word, Ordering::Relaxed);
-            at += 1;
-        };
-        put(len as u64 | u64::from(tag) << 32 | if tells { LOST } else { 0 });
+        let mut put = Put { words: &self.shared.words, at: self.head as usize };
+        put.word(len as u64 | u64::from(tag) << 32 | if tells { LOST } else { 0 });
         if tells {
-            put(self.lost);
+            put.word(self.lost);
         }
-        body.take(len).for_each(&mut put);
+        fill(&mut put);
+        debug_assert_eq!(put.at as u64, self.head + need, "an entry is as long as it says");
         self.carried = self.lost;
         self.head += need;
         // Release: pairs with the Acquire of `head` in `Reader::pop`, which so sees the words.
@@ -127,7 +117,7 @@ impl Writer {
         if size - (self.head - self.tail) >= need {
             return true;
         }
-        // Acquire: pairs with the Release of `tail` in `Reader::pop`. Without it we could write
+        // Acquire: pairs with the Release of `tail` in `Reader::give_back`. Without it we could write
         // over words that the reader still reads.
         self.tail = self.shared.tail.0.load(Ordering::Acquire);
         size - (self.head - self.tail) >= need
@@ -139,6 +129,24 @@ impl Writer {
         // Release: pairs with the Acquire in `Reader::lost`, which so sees in `head` every entry
         // that was added before this loss.
         self.shared.lost.0.store(self.lost, Ordering::Release);
+    }
+}
+
+/// Where the words of an entry go.
+#[derive(Debug)]
+pub(crate) struct Put<'a> {
+    words: &'a [AtomicU64],
+    at: usize,
+}
+
+impl Put<'_> {
+    /// Puts the next word.
+    #[inline]
+    pub(crate) fn word(&mut self, word: u64) {
+        // Relaxed: the reader comes to these words only through the Release of `head` in `push`,
+        // and its own reads of what was here before are over by the Acquire in `has_room`.
+        self.words[self.at & (self.words.len() - 1)].store(word, Ordering::Relaxed);
+        self.at += 1;
     }
 }
 
@@ -164,7 +172,9 @@ pub(crate) struct Popped {
 }
 
 impl Reader {
-    /// Takes the oldest entry, and puts its words into `body`, in place of what was there.
+    /// Takes the oldest entry, and appends its words to `body`. The room it had is given back by
+    /// [`Reader::give_back`], so that several can be taken at the price of one.
+    #[inline]
     pub(crate) fn pop(&mut self, body: &mut Vec<u64>) -> Option<Popped> {
         if self.tail == self.head {
             // Acquire: pairs with the Release of `head` in `Writer::push`.
@@ -173,8 +183,9 @@ impl Reader {
         if self.tail == self.head {
             return None;
         }
+        let words = &*self.shared.words;
         // Relaxed: ordered after the writer's stores by the Acquire above.
-        let word = |at| self.shared.word(at).load(Ordering::Relaxed);
+        let word = |at: u64| words[at as usize & (words.len() - 1)].load(Ordering::Relaxed);
         let header = word(self.tail);
         let mut at = self.tail + 1;
         let mut lost = 0;
@@ -185,12 +196,16 @@ impl Reader {
             at += 1;
         }
         let end = at + (header & u64::from(u32::MAX));
-        body.clear();
         body.extend((at..end).map(word));
         self.tail = end;
-        // Release: pairs with the Acquire of `tail` in `Writer::has_room`: our reads are over.
-        self.shared.tail.0.store(end, Ordering::Release);
         Some(Popped { tag: ((header & !LOST) >> 32) as u32, lost })
+    }
+
+    /// Gives back the room of what was taken.
+    #[inline]
+    pub(crate) fn give_back(&self) {
+        // Release: pairs with the Acquire of `tail` in `Writer::has_room`: our reads are over.
+        self.shared.tail.0.store(self.tail, Ordering::Release);
     }
 
     /// Takes the number of those lost after the last entry, if the queue is empty. If it is not,

@@ -78,12 +78,11 @@ impl Call {
     }
 
     fn record(&mut self, number: Stamp, event: Event, rule: Option<Rule>) {
-        let mut told = std::iter::once((event, rule));
         if self.claims.is_empty() {
-            self.kernel.record(self.site, &[number], &mut told);
+            self.kernel.record_one(self.site, &[number], &event, rule.as_ref());
         } else {
             self.claims.push(number);
-            self.kernel.record(self.site, &self.claims, &mut told);
+            self.kernel.record_one(self.site, &self.claims, &event, rule.as_ref());
             self.claims.clear();
         }
     }

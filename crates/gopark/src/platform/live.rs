@@ -6,6 +6,7 @@
 //! in one order and hands it to whoever takes it, stops the world when a ring has lost events, and
 //! tells the viewer when the world stands.
 
+mod clock;
 mod drain;
 mod fork;
 mod hold;
@@ -17,16 +18,18 @@ use std::net::SocketAddr;
 use std::os::fd::BorrowedFd;
 use std::panic::Location;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use gopark_trace::event::Event;
 use gopark_trace::ids::{MId, Nanos, SiteId};
 use gopark_trace::ring::{Consumer, Producer, Scratch, Stamp, ring};
+use gopark_trace::rule::Rule;
 use gopark_trace::words::EndKind;
 use mio::{Registry, Waker};
 use parking_lot::Mutex;
 
+use self::clock::Clock;
 pub(crate) use self::drain::Drain;
 pub(crate) use self::hold::ThreadCell;
 use self::threads::Threads;
@@ -50,6 +53,8 @@ const NOTE_SPINS: u32 = 1_000;
 pub(crate) struct Recorder {
     scratch: Scratch,
     ring: Producer,
+    /// The time of the last group.
+    last: Nanos,
 }
 
 /// The numbers of lines.
@@ -63,11 +68,7 @@ struct Sites {
 
 /// The platform of live runs.
 pub(crate) struct Live {
-    start: Instant,
-    /// Nanoseconds the clock has stood in all.
-    stood: AtomicU64,
-    /// The clock's reading while it stands; `u64::MAX` while it goes.
-    stands_at: AtomicU64,
+    clock: Clock,
     poller: Lock<Poller>,
     /// Where descriptors are registered, also while an M waits in the poller.
     registry: Registry,
@@ -90,9 +91,7 @@ impl Live {
         let poller = Poller::new()?;
         let (registry, waker) = (poller.registry()?, poller.waker()?);
         Ok(Self {
-            start: Instant::now(),
-            stood: AtomicU64::new(0),
-            stands_at: AtomicU64::new(u64::MAX),
+            clock: Clock::new(),
             poller: Lock::new(poller),
             registry,
             waker,
@@ -132,27 +131,21 @@ impl Live {
 
     /// Whether the clock stands because the world does, or is about to.
     fn clock_stands(&self) -> bool {
-        self.stands_at.load(Ordering::Acquire) != u64::MAX
+        self.clock.stands()
     }
 
-    /// The monotonic clock, without the time it stood.
-    fn raw_now(&self) -> u64 {
-        self.start.elapsed().as_nanos() as u64
-    }
-
-    /// Stops the clock, or lets it go on.
-    fn set_clock(&self, go: bool) {
-        if go {
-            let at = self.stands_at.load(Ordering::SeqCst);
-            if at != u64::MAX {
-                // First how long it stood, then that it goes: whoever reads in between sees it stand.
-                self.stood.store(self.raw_now().saturating_sub(at), Ordering::SeqCst);
-                self.stands_at.store(u64::MAX, Ordering::Release);
-            }
-        } else if self.stands_at.load(Ordering::SeqCst) == u64::MAX {
-            let now = self.raw_now().saturating_sub(self.stood.load(Ordering::SeqCst));
-            self.stands_at.store(now, Ordering::SeqCst);
-        }
+    /// Writes a group and pushes it.
+    #[inline]
+    fn push(&self, m: &M, stamps: &[Stamp], write: impl FnOnce(&mut Scratch)) {
+        let Some(mut recorder) = m.recorder.take() else { return };
+        let Recorder { scratch, ring, last } = &mut *recorder;
+        // An M's own times never go back, whatever the clock does.
+        *last = self.time_of(m).max(*last);
+        scratch.begin(*last);
+        write(scratch);
+        // A full ring drops the newest, and its reader learns how many.
+        ring.push(stamps, scratch.records());
+        m.recorder.set(Some(recorder));
     }
 
     /// Stands at a gate while the conductor wants it.
@@ -162,6 +155,7 @@ impl Live {
         m.stands.store(true, Ordering::Relaxed);
         let verdict = conductor.stand();
         m.stands.store(false, Ordering::Relaxed);
+        m.later();
         if verdict == Verdict::Stop {
             let ended = Ended { how: EndKind::Stopped, text: String::new(), rule: None };
             sched.finish(m, ended);
@@ -197,12 +191,18 @@ impl Platform for Live {
     }
 
     fn now(&self) -> Nanos {
-        // Acquire pairs with the Release in `set_clock`: a clock that goes has its new offset.
-        let stands_at = self.stands_at.load(Ordering::Acquire);
-        if stands_at != u64::MAX {
-            return Nanos(stands_at);
+        self.clock.now()
+    }
+
+    #[inline]
+    fn time_of(&self, m: &M) -> Nanos {
+        let time = m.time.get();
+        if time != Nanos::MAX {
+            return time;
         }
-        Nanos(self.raw_now().saturating_sub(self.stood.load(Ordering::Relaxed)))
+        let time = self.clock.quick();
+        m.time.set(time);
+        time
     }
 
     #[inline]
@@ -217,7 +217,7 @@ impl Platform for Live {
     fn prepare(&self, m: &M) {
         if m.recording.get() {
             let (producer, consumer) = ring(self.ring_words);
-            let recorder = Recorder { scratch: Scratch::new(), ring: producer };
+            let recorder = Recorder { scratch: Scratch::new(), ring: producer, last: Nanos(0) };
             m.recorder.set(Some(Box::new(recorder)));
             self.rings.lock().push((m.id, consumer));
         }
@@ -233,13 +233,14 @@ impl Platform for Live {
 
     fn sleep(&self, m: &M) {
         m.note.sleep(NOTE_SPINS);
+        m.later();
     }
 
     fn wake(&self, m: &M) {
         m.note.wake();
     }
 
-    fn poll(&self, _m: &M, patience: Patience, events: &mut FdEvents) {
+    fn poll(&self, m: &M, patience: Patience, events: &mut FdEvents) {
         let (poller, timeout) = match patience {
             Patience::None => (self.poller.try_lock(), Some(Duration::ZERO)),
             Patience::Until(until) => {
@@ -250,6 +251,7 @@ impl Platform for Live {
         // Somebody waits there: what comes is for that one.
         let Some(mut poller) = poller else { return };
         poller.wait(timeout, events);
+        m.later();
     }
 
     fn poll_break(&self) {
@@ -278,7 +280,8 @@ impl Platform for Live {
         (m.random() >> 32) as u32
     }
 
-    fn pause(&self, _m: &M, time: Nanos) {
+    fn pause(&self, m: &M, time: Nanos) {
+        m.later();
         let start = Instant::now();
         while start.elapsed() < Duration::from_nanos(time.0) {
             std::hint::spin_loop();
@@ -286,6 +289,7 @@ impl Platform for Live {
     }
 
     fn work(&self, m: &M, time: Nanos) -> Nanos {
+        m.later();
         let end = m.thread.cpu_time().plus(time);
         while m.thread.cpu_time() < end {
             for _ in 0..200 {
@@ -328,17 +332,23 @@ impl Platform for Live {
         stamps: &[Stamp],
         events: &mut dyn Iterator<Item = Ev>,
     ) {
-        let Some(mut recorder) = m.recorder.take() else { return };
-        let Recorder { scratch, ring } = &mut *recorder;
-        scratch.begin(self.now());
-        stamps.iter().for_each(|&stamp| scratch.stamp(stamp));
-        let actor = m.actor();
-        for (event, rule) in events {
-            scratch.event(actor, site, rule.as_ref(), &event);
-        }
-        // A full ring drops the newest, and its reader learns how many.
-        ring.push(scratch.stamps(), scratch.records());
-        m.recorder.set(Some(recorder));
+        self.push(m, stamps, |scratch| {
+            let actor = m.actor();
+            for (event, rule) in events {
+                scratch.event(actor, site, rule.as_ref(), &event);
+            }
+        });
+    }
+
+    fn record_one(
+        &self,
+        m: &M,
+        site: Option<SiteId>,
+        stamps: &[Stamp],
+        event: &Event,
+        rule: Option<&Rule>,
+    ) {
+        self.push(m, stamps, |scratch| scratch.event(m.actor(), site, rule, event));
     }
 
     fn site(&self, _m: &M, at: &'static Location<'static>) -> SiteId {
@@ -364,7 +374,7 @@ impl Platform for Live {
 
 impl std::fmt::Debug for Live {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Live").field("start", &self.start).finish_non_exhaustive()
+        f.debug_struct("Live").field("clock", &self.clock).finish_non_exhaustive()
     }
 }
 

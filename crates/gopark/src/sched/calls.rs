@@ -47,6 +47,7 @@ impl<Pl: Platform> Sched<Pl> {
     #[inline]
     pub(super) fn call_gate(&self) -> &'static M {
         let m = self.m();
+        m.later();
         self.gate(m, Gate::Call);
         if self.is_ending() {
             self.never_go_on();
@@ -121,6 +122,16 @@ impl<Pl: Platform> Kernel for Sched<Pl> {
     fn record(&self, site: Option<SiteId>, stamps: &[Stamp], events: &mut dyn Iterator<Item = Ev>) {
         let m = self.m();
         self.pl.record(m, site, stamps, events);
+    }
+
+    fn record_one(
+        &self,
+        site: Option<SiteId>,
+        stamps: &[Stamp],
+        event: &Event,
+        rule: Option<&Rule>,
+    ) {
+        self.pl.record_one(self.m(), site, stamps, event, rule);
     }
 
     fn current(&self) -> Gp {

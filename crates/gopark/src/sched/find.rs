@@ -183,8 +183,7 @@ impl<Pl: Platform> Sched<Pl> {
         let share = size / self.procs() as u32 + 1;
         let n = size.min(GLOBAL_BATCH).min(share);
         let first = self.global_pop(locked)?;
-        let mut ids: Vec<GId> = Vec::new();
-        let mut stamps: Vec<Stamp> = Vec::new();
+        let (mut ids, mut stamps) = m.lists();
         if m.recording.get() {
             ids.push(first.gid());
             stamps.extend([locked.stamp(), stamp_g(first), stamp_room(p)]);
@@ -202,7 +201,10 @@ impl<Pl: Platform> Sched<Pl> {
         if m.recording.get() {
             let rule = Rule::GlobalBatch { size, procs: self.procs() as u32, taken: n };
             let event = Event::GlobalGet { p: p.id, gs: ids, why, left: size - n };
-            self.record(m, None, &stamps, &mut std::iter::once((event, Some(rule))));
+            self.record_one(m, None, &stamps, &event, Some(&rule));
+            if let Event::GlobalGet { gs, .. } = event {
+                m.keep_lists(gs, stamps);
+            }
         }
         Some(Found::in_hand(first))
     }

@@ -71,6 +71,7 @@ impl<Pl: Platform> Sched<Pl> {
             }
         }
         let fiber = fiber.as_mut().expect("just made");
+        m.later();
         let step = fiber.resume(());
         // The goroutine may have been moved by its gates, but not this M: `m` is still ours.
         let request = match step {
@@ -107,15 +108,13 @@ impl<Pl: Platform> Sched<Pl> {
         g.since.set(self.time_seen(m));
         m.curg.set(Some(g));
         if m.recording.get() {
-            let mut stamps = vec![stamp_g(g)];
-            stamps.extend(found.taken);
-            let tick = p.tick();
-            let event = Event::GoStart { g: g.gid(), from: found.from, tick };
-            let rule = start_rule(
-                p,
-                if inherits || g.tied.get().is_none() { found.from } else { Queue::Hand },
-            );
-            self.record(m, None, &stamps, &mut std::iter::once((event, Some(rule))));
+            let event = Event::GoStart { g: g.gid(), from: found.from, tick: p.tick() };
+            let from = if inherits || g.tied.get().is_none() { found.from } else { Queue::Hand };
+            let rule = Some(start_rule(p, from));
+            match found.taken {
+                Some(taken) => emit!(self, m, None, [stamp_g(g), taken], event, rule),
+                None => emit!(self, m, None, [stamp_g(g)], event, rule),
+            }
         }
     }
 
@@ -171,15 +170,20 @@ impl<Pl: Platform> Sched<Pl> {
         g.wait_on.set(park.on);
         g.since.set(self.time_seen(m));
         if m.recording.get() {
-            let mut stamps = vec![stamp_g(g)];
-            stamps.extend(park.on.zip(park.on_number).map(|(on, n)| stamp(Structure::Obj(on), n)));
-            if let Commit::UnlockAll(held) = park.commit {
-                // SAFETY: it lies on the goroutine's stack, and the goroutine goes on only when the
-                // locks are released.
-                stamps.extend_from_slice(unsafe { &*(*held).stamps });
-            }
             let event = Event::GoPark { g: g.gid(), why: park.why, on: park.on };
-            self.record(m, park.site, &stamps, &mut std::iter::once((event, Some(park.rule))));
+            let of_on = park.on.zip(park.on_number).map(|(on, n)| stamp(Structure::Obj(on), n));
+            match (&park.commit, of_on) {
+                (&Commit::UnlockAll(held), _) => {
+                    let mut stamps = vec![stamp_g(g)];
+                    stamps.extend(of_on);
+                    // SAFETY: it lies on the goroutine's stack, and the goroutine goes on only when
+                    // the locks are released.
+                    stamps.extend_from_slice(unsafe { &*(*held).stamps });
+                    self.record_one(m, park.site, &stamps, &event, Some(&park.rule));
+                }
+                (_, Some(on)) => emit!(self, m, park.site, [stamp_g(g), on], event, park.rule),
+                (_, None) => emit!(self, m, park.site, [stamp_g(g)], event, park.rule),
+            }
         }
         // From here on it is whoever's holds it still; see `proto::gword`.
         g.word.switch(RUNNING, WAITING);

@@ -120,6 +120,7 @@ impl<Pl: Platform> Sched<Pl> {
 
     fn sysmon_look(&self, sysmon: &mut Sysmon, now: Nanos) {
         let m = self.sysmon_m();
+        m.later();
         let slept = now.minus(sysmon.last_look);
         sysmon.last_look = now;
         let (mut retook, mut preempted) = (0, 0);

@@ -81,6 +81,8 @@ impl<Pl: Platform> Sched<Pl> {
         if when > now && !(own && owner.timers.is_haunted()) {
             return (next, false);
         }
+        // Nothing fires before its time, not even by another clock.
+        m.time.set(now);
         let mut heap = owner.timers.lock();
         heap.adjust(now, false);
         let mut ran = false;
@@ -371,6 +373,7 @@ impl<Pl: Platform> Sched<Pl> {
         if held.when > now {
             return;
         }
+        m.time.set(now);
         let late = now.minus(held.when);
         let firing = decide(timer, &mut held, now);
         if held.is(HEAPED) {

@@ -56,28 +56,26 @@ impl<Pl: Platform> Sched<Pl> {
     ) {
         // Numbers are drawn before the goroutine can be seen, so that whoever takes it is later.
         let recording = m.recording.get();
-        let mut stamps: Vec<Stamp> = Vec::new();
-        if recording {
-            stamps.push(stamp_g(g));
-        }
+        let of_g = recording.then(|| stamp_g(g));
         let (old, number) = p.slot.put(g);
-        if recording {
-            stamps.push(stamp(Structure::Slot(p.id), number));
-            stamps.extend(old.map(stamp_g));
-            stamps.push(stamp_room(p));
-        }
-        let ring = p.ring.len() as u32;
+        let of_old = if recording { old.map(stamp_g) } else { None };
+        let room = recording.then(|| stamp_room(p));
+        let ring = if recording { p.ring.len() as u32 } else { 0 };
         let kicked = old.map(|old| {
             let to = if p.ring.push(old) { Queue::Ring(p.id) } else { Queue::Hand };
             (old, to)
         });
-        if recording {
-            let kick = kicked.map(|(old, to)| {
-                let event = Event::SlotKick { p: p.id, g: old.gid(), to };
-                (event, Some(Rule::SlotDisplaced { by: g.gid(), ring }))
-            });
-            let events = kick.into_iter().chain([arrival(Queue::Slot(p.id))]);
-            self.record(m, site, &stamps, &mut { events });
+        if let (Some(of_g), Some(room)) = (of_g, room) {
+            let of_slot = stamp(Structure::Slot(p.id), number);
+            let (event, rule) = arrival(Queue::Slot(p.id));
+            if let (Some((old, to)), Some(of_old)) = (kicked, of_old) {
+                let kick = Event::SlotKick { p: p.id, g: old.gid(), to };
+                let events =
+                    [(kick, Some(Rule::SlotDisplaced { by: g.gid(), ring })), (event, rule)];
+                self.record(m, site, &[of_g, of_slot, of_old, room], &mut events.into_iter());
+            } else {
+                self.record_one(m, site, &[of_g, of_slot, room], &event, rule.as_ref());
+            }
         }
         if let Some((old, Queue::Hand)) = kicked {
             self.overflow(m, p, old, site);

@@ -89,8 +89,8 @@ impl<'a, I: Copy> Call<'a, I> {
     /// Records an event at this place in the order of the thing.
     pub(crate) fn emit(&self, number: u32, event: Event, rule: Option<Rule>) {
         if self.kernel.recording() {
-            let mut events = std::iter::once((event, rule));
-            self.kernel.record(self.site, &[self.stamp(number)], &mut events);
+            let stamps = [self.stamp(number)];
+            self.kernel.record_one(self.site, &stamps, &event, rule.as_ref());
         }
     }
 

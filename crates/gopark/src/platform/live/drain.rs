@@ -5,8 +5,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use gopark_trace::event::Event;
 use gopark_trace::ids::Nanos;
-use gopark_trace::merge::Merger;
+use gopark_trace::merge::{Merger, Ordered, Taker};
 use gopark_trace::record::{Actor, Certainty, Record};
 
 use super::Live;
@@ -34,11 +35,17 @@ pub(crate) struct Drain {
 /// What the thread works with.
 struct Work {
     merger: Merger,
+    out: Out,
+    conductor: Option<Arc<Conductor>>,
+}
+
+/// Where the groups go.
+struct Out {
     sink: Box<dyn Sink>,
     conductor: Option<Arc<Conductor>>,
-    out: Vec<Record>,
-    /// Lines go before the records that name them and get no number from the merger, so all later
-    /// numbers move.
+    /// Lines that go before the records that name them.
+    lines: Vec<Event>,
+    /// Lines get no number from the merger, so all later numbers move.
     extra: u64,
     /// The time of the last record.
     time: Nanos,
@@ -68,18 +75,21 @@ impl Drain {
                 let sched = sched;
                 // SAFETY: see ToThread.
                 let sched = unsafe { &*sched.0 };
-                let mut work = Work {
-                    merger: Merger::new(),
+                let out = Out {
                     sink,
-                    conductor,
-                    out: Vec::new(),
+                    conductor: conductor.clone(),
+                    lines: Vec::new(),
                     extra: 0,
                     time: Nanos(0),
                     begun: false,
                 };
+                let mut work = Work { merger: Merger::new(), out, conductor };
+                let mut behind = false;
                 while !last.load(Ordering::Acquire) {
-                    std::thread::park_timeout(EVERY);
-                    work.round(sched);
+                    if !behind {
+                        std::thread::park_timeout(EVERY);
+                    }
+                    behind = work.round(sched);
                 }
                 work.finish(sched)
             })?;
@@ -95,58 +105,50 @@ impl Drain {
     }
 }
 
-impl Work {
-    /// Reads every ring once and hands on what has settled.
-    fn round(&mut self, sched: &Sched<Live>) {
-        let settled = sched.pl.now().minus(SETTLED);
-        self.read(sched, AT_ONCE);
-        self.merger.drain(settled, &mut self.out);
-        self.hand_on(sched);
-        if !self.merger.known() {
-            self.recover(sched);
-        }
-        self.tell_if_standing(sched);
-    }
-
-    /// Reads what the rings hold, at most `most` groups of each: a busy M may fill its ring as fast
-    /// as it is read. Ms that are made meanwhile are not kept waiting.
-    fn read(&mut self, sched: &Sched<Live>, most: usize) {
-        let mut rings = std::mem::take(&mut *sched.pl.rings.lock());
-        for (m, ring) in &mut rings {
-            for _ in 0..most {
-                let Some(group) = ring.pop() else { break };
-                self.merger.feed(*m, group);
-            }
-            match ring.lost() {
-                0 => {}
-                lost => self.merger.gap(*m, lost),
-            }
-        }
-        let mut shared = sched.pl.rings.lock();
-        rings.append(&mut shared);
-        *shared = rings;
-    }
-
-    /// Hands records on, each line before the first record that names it.
-    fn hand_on(&mut self, sched: &Sched<Live>) {
-        let mut out = std::mem::take(&mut self.out).into_iter();
+impl Taker for Out {
+    fn group(&mut self, mut group: Ordered<'_>) {
         // The run begins with its start, which names no line.
-        if !self.begun {
-            let Some(start) = out.next() else { return };
-            self.begun = true;
-            self.take(start);
+        if self.begun {
+            self.lines(group.seq);
         }
-        for event in std::mem::take(&mut sched.pl.sites.lock().new) {
-            let time = self.time;
-            let seq = out.as_slice().first().map_or(self.merger.seq(), |r| r.seq) + self.extra;
+        self.begun = true;
+        group.seq += self.extra;
+        self.time = group.time;
+        match &self.conductor {
+            Some(conductor) if conductor.attention() => {
+                group.records(|record| {
+                    conductor.saw_late(&record);
+                    self.sink.take(record);
+                });
+            }
+            _ => self.sink.take_group(&mut group),
+        }
+    }
+
+    fn record(&mut self, mut record: Record) {
+        self.lines(record.seq);
+        record.seq += self.extra;
+        self.time = record.time;
+        self.take(record);
+    }
+}
+
+impl Out {
+    /// Hands the lines on that were numbered lately; `seq` is the number of what comes next.
+    #[inline]
+    fn lines(&mut self, seq: u64) {
+        if !self.lines.is_empty() {
+            self.take_lines(seq);
+        }
+    }
+
+    #[cold]
+    fn take_lines(&mut self, seq: u64) {
+        for event in std::mem::take(&mut self.lines) {
+            let (seq, time, actor) = (seq + self.extra, self.time, Actor::default());
             self.extra += 1;
-            let actor = Actor::default();
             let certainty = Certainty::Observed;
             self.take(Record { seq, time, actor, site: None, rule: None, certainty, event });
-        }
-        for mut record in out {
-            record.seq += self.extra;
-            self.take(record);
         }
     }
 
@@ -154,8 +156,43 @@ impl Work {
         if let Some(conductor) = &self.conductor {
             conductor.saw_late(&record);
         }
-        self.time = record.time;
         self.sink.take(record);
+    }
+}
+
+impl Work {
+    /// Reads every ring once and hands on what has settled. True if a ring may hold more.
+    fn round(&mut self, sched: &Sched<Live>) -> bool {
+        sched.pl.clock.tune();
+        let settled = sched.pl.now().minus(SETTLED);
+        let behind = self.read(sched, AT_ONCE);
+        self.merger.drain(settled, &mut self.out);
+        if !self.merger.known() {
+            self.recover(sched);
+        }
+        self.tell_if_standing(sched);
+        behind
+    }
+
+    /// Reads what the rings hold, at most `most` groups of each: a busy M may fill its ring as fast
+    /// as it is read. Ms that are made meanwhile are not kept waiting. True if that was not all.
+    fn read(&mut self, sched: &Sched<Live>, most: usize) -> bool {
+        let mut rings = std::mem::take(&mut *sched.pl.rings.lock());
+        let mut behind = false;
+        for (m, ring) in &mut rings {
+            behind |= self.merger.feed_ring(*m, ring, most) >= most;
+        }
+        let mut shared = sched.pl.rings.lock();
+        rings.append(&mut shared);
+        *shared = rings;
+        // Every line that a group names was there before the group.
+        self.out.lines.append(&mut sched.pl.sites.lock().new);
+        behind
+    }
+
+    /// The number of the next record.
+    fn seq(&self) -> u64 {
+        self.merger.seq() + self.out.extra
     }
 
     /// After a loss: stops the world, takes everything that is in the rings, and starts anew from a
@@ -181,33 +218,31 @@ impl Work {
         self.read(sched, usize::MAX);
         let (state, base) = sched.snapshot();
         self.merger.rebase(&base, sched.pl.now(), Box::new(state), &mut self.out);
-        self.hand_on(sched);
         sched.pl.threads.let_sysmon_go();
         drop(frozen);
     }
 
     fn tell_if_standing(&mut self, sched: &Sched<Live>) {
         let Some(conductor) = self.conductor.clone() else { return };
-        let wants = conductor.wants_live(self.merger.seq() + self.extra, sched.pl.now());
-        sched.pl.set_clock(!wants);
+        let wants = conductor.wants_live(self.seq(), sched.pl.now());
+        sched.pl.clock.set(!wants);
         if wants && conductor.untold() && stands(sched, &conductor) {
             // Everything that happened is in the rings now.
             self.read(sched, usize::MAX);
             self.merger.drain(Nanos::MAX, &mut self.out);
-            self.hand_on(sched);
-            self.sink.flush();
-            conductor.tell_paused(self.merger.seq() + self.extra, sched.pl.now());
+            self.out.lines(self.merger.seq());
+            self.out.sink.flush();
+            conductor.tell_paused(self.seq(), sched.pl.now());
         } else if !wants {
             conductor.tell_running();
-            self.sink.flush();
+            self.out.sink.flush();
         }
     }
 
     fn finish(mut self, sched: &Sched<Live>) -> u64 {
         self.read(sched, usize::MAX);
         self.merger.finish(&mut self.out);
-        self.hand_on(sched);
-        self.sink.flush();
+        self.out.sink.flush();
         if let Some(conductor) = &self.conductor {
             conductor.goodbye();
         }
