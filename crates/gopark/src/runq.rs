@@ -93,13 +93,15 @@ impl Ring {
     /// Takes the oldest; the owner's.
     #[inline]
     pub(crate) fn pop(&self) -> Option<Gp> {
-        loop {
+        // Asked first: a take pins the collector, empty or not.
+        while !self.worker.is_empty() {
             match self.stealer.steal() {
                 Steal::Success(g) => return Some(g),
                 Steal::Empty => return None,
                 Steal::Retry => {}
             }
         }
+        None
     }
 
     /// Takes the oldest half, rounded up, at most `limit`, into `loot`, oldest first. A grab that

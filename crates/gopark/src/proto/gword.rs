@@ -65,6 +65,14 @@ impl GWord {
     pub(crate) fn switch(&self, from: u32, to: u32) {
         // Acquire/Release although the queues and locks already order owners: a word that is
         // wrong must be seen as wrong here, on the machine where it went wrong.
+        if !matches!(from, WAITING | SYSCALL) {
+            // Nobody but the owner changes it, so no exchange is needed.
+            let found = self.0.load(Ordering::Acquire);
+            if found != from {
+                bad_status(from, to, found);
+            }
+            return self.0.store(to, Ordering::Release);
+        }
         loop {
             let switched = self.0.compare_exchange(from, to, Ordering::AcqRel, Ordering::Relaxed);
             match switched {
