@@ -1,13 +1,16 @@
 //! What the runtime's basic operations cost in live, and what recording them adds: the median of
 //! several rounds, plain and recorded in turn. The operations are reached as a program reaches them,
-//! so each row says which of them it is mostly made of.
+//! so each row says which of them it is mostly made of. Names of workloads choose; with `--cpu` the
+//! CPU time of main's thread counts, for a machine that is busy with other things.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use gopark::sink::Sink;
 use gopark::sync::{Mutex, WaitGroup};
 use gopark::trace::event::Event;
+use gopark::trace::merge::Ordered;
 use gopark::trace::record::Record;
 use gopark::{chan, go, sleep, yield_now};
 
@@ -40,7 +43,7 @@ fn main() {
     let only: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
     let wanted = |name: &str| only.is_empty() || only.iter().any(|word| name.contains(word));
     for &(name, workload, what) in WORKLOADS.iter().filter(|row| wanted(row.0)) {
-        for procs in [1, 2] {
+        for procs in if by_cpu() { 1..=1 } else { 1..=2 } {
             let tally = Arc::new(Tally::default());
             let (mut plain, mut recorded) = (Vec::new(), Vec::new());
             for _ in 0..ROUNDS {
@@ -80,12 +83,21 @@ impl Tally {
             [&self.operations, &self.events, &self.lost].map(|n| n.load(Ordering::Relaxed) as f64);
         ((events + lost) / operations, lost / (events + lost))
     }
+}
 
-    fn take(&self, record: &Record) {
+/// Counts what comes out: the price of recording without that of a use for it.
+struct Count(Arc<Tally>);
+
+impl Sink for Count {
+    fn take(&mut self, record: Record) {
         match record.event {
-            Event::Gap { lost, .. } => self.lost.fetch_add(lost, Ordering::Relaxed),
-            _ => self.events.fetch_add(1, Ordering::Relaxed),
+            Event::Gap { lost, .. } => self.0.lost.fetch_add(lost, Ordering::Relaxed),
+            _ => self.0.events.fetch_add(1, Ordering::Relaxed),
         };
+    }
+
+    fn take_group(&mut self, group: &mut Ordered<'_>) {
+        self.0.events.fetch_add(group.events().into(), Ordering::Relaxed);
     }
 }
 
@@ -93,20 +105,34 @@ impl Tally {
 fn measure(workload: Workload, procs: usize, tally: Option<&Arc<Tally>>) -> f64 {
     // SAFETY: no goroutine here keeps a thread-affine value across a call into gopark.
     let live = unsafe { gopark::live() }.procs(procs).unwatched();
-    let sink = tally.cloned();
-    let live = match sink {
-        Some(tally) => live.record(move |record: Record| tally.take(&record)),
+    let live = match tally {
+        Some(tally) => live.record(Count(Arc::clone(tally))),
         None => live,
     };
-    let (ns, operations) = live.run(move || {
-        let start = Instant::now();
+    let (time, operations) = live.run(move || {
+        let (start, cpu_start) = (Instant::now(), cpu_time());
         let operations = workload();
-        (start.elapsed().as_nanos() as f64 / operations as f64, operations)
+        let cpu = cpu_time().saturating_sub(cpu_start);
+        (if by_cpu() { cpu } else { start.elapsed() }, operations)
     });
     if let Some(tally) = tally {
         tally.operations.fetch_add(operations, Ordering::Relaxed);
     }
-    ns
+    time.as_nanos() as f64 / operations as f64
+}
+
+/// Whether the CPU time of main's thread counts instead of the time on the wall, with one P.
+fn by_cpu() -> bool {
+    std::env::args().any(|arg| arg == "--cpu")
+}
+
+/// CPU time of the calling thread.
+fn cpu_time() -> Duration {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the pointer is to a timespec of ours.
+    let failed = unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) };
+    assert_eq!(failed, 0, "the thread clock is always there");
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 
 fn spawn(batch: u64) -> u64 {
