@@ -168,6 +168,8 @@ pub(crate) enum IdKind {
     Pool,
     /// Watched variables.
     Cell,
+    /// Contexts.
+    Ctx,
     /// Descriptors.
     Fd,
 }

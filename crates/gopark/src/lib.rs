@@ -46,6 +46,7 @@ mod conductor;
 mod link;
 
 mod chan;
+pub mod context;
 pub mod fs;
 mod go;
 mod ids;
