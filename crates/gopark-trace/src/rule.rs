@@ -255,9 +255,6 @@ table! {
     /// Who waits for a descriptor that is closed is woken by who closes it: not through the poller.
     108 CloseWakes { fd: FdId }
         from "netpoll.go pollUnblock" => "{fd} is closed: who waits for it is ready, in the slot of the P that closes it";
-    /// Somebody waits for a descriptor, and nobody has polled for 10 ms: every P is busy. sysmon polls.
-    109 SysmonPolls { since: Nanos }
-        from "proc.go sysmon" => "nobody has polled for {since}: sysmon asks the poller, for the global queue";
 
     // ---- channels and select ----
 
@@ -433,7 +430,6 @@ impl Rule {
             86 => "R106 R107",
             90 => "R36",
             91 => "R71",
-            109 => "R65",
             92 => "R38 R80",
             93 => "R40",
             94 => "R37",

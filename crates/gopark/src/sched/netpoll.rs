@@ -46,18 +46,19 @@ impl<Pl: Platform> Sched<Pl> {
         self.run_first(m, p, &mut gs)
     }
 
-    /// For sysmon, when somebody waits for a descriptor and nobody has polled for `stale`: everything
-    /// goes to the global queue. `m` has no P. False if there was no reason to poll.
-    pub(super) fn netpoll_for_sysmon(&self, m: &'static M, now: Nanos, stale: Nanos) -> bool {
-        let since = now.minus(self.netpoll.last_poll());
-        let waited = self.netpoll.any_waiters() && !self.polling.load(Ordering::SeqCst);
-        if !waited || since < stale {
-            return false;
-        }
-        self.netpoll.last_poll.store(now.0, Ordering::Relaxed);
-        let mut gs = self.ask(m, Rule::SysmonPolls { since });
+    /// For sysmon, when nobody has polled for a while: everything goes to the global queue. `m` has
+    /// no P.
+    #[expect(dead_code, reason = "sysmon's")]
+    pub(super) fn netpoll_for_sysmon(&self, m: &'static M) {
+        self.netpoll.last_poll.store(self.pl.now().0, Ordering::Relaxed);
+        let mut gs = self.ask(m, Rule::PollBeforeStealing {});
         self.inject_without_p(m, &mut gs);
-        true
+    }
+
+    /// When a poll last ended; for sysmon. None while somebody waits in the poller.
+    #[expect(dead_code, reason = "sysmon's")]
+    pub(super) fn last_poll(&self) -> Option<Nanos> {
+        (!self.polling.load(Ordering::SeqCst)).then(|| self.netpoll.last_poll())
     }
 
     /// Polls without waiting. What it gave is told as one step, if it gave anything.

@@ -143,11 +143,10 @@ impl<Pl: Platform> Sched<Pl> {
             retook += u32::from(self.retake_from_call(m, p, owner, seen, now, long.is_some()));
         }
         self.look_after_threads(m, now);
-        let polled = self.netpoll_for_sysmon(m, now, SLICE);
         sysmon.idle_rounds = if retook > 0 { 0 } else { sysmon.idle_rounds + 1 };
         if retook + preempted > 0 {
             let idle_rounds = sysmon.idle_rounds;
-            let event = Event::SysmonLook { slept, idle_rounds, retook, preempted, polled };
+            let event = Event::SysmonLook { slept, idle_rounds, retook, preempted, polled: false };
             emit!(self, m, None, [], event, None);
         }
     }

@@ -185,7 +185,7 @@ pub(super) fn of_rule(rule: &Rule, out: &mut Vec<Fact>) {
             BlockedUnmarked { idle_for } Backstop { stuck } OnePollerWaits { until }
             PollBeforeStealing { } EarlierTimer { when } InjectList { idle n }
             PollerWithoutP { n } ParkForFd { fd dir } DeadlineWakes { fd }
-            CloseWakes { fd } SysmonPolls { since } TimerOnOwnHeap { p } TimersFirst { late } ClockJumps { to }
+            CloseWakes { fd } TimerOnOwnHeap { p } TimersFirst { late } ClockJumps { to }
             TickerNext { period late } StaysOnHeap { p } TimerUnwatched { }
             TimerAtLook { late } StaleTaken { }
             SendToWaiter { to } SendBuffered { len cap } SendBlocks { len cap }
