@@ -330,7 +330,9 @@ fn waits_of(report: &str) -> Vec<String> {
     let mut waits: Vec<String> = report
         .lines()
         .filter(|line| line.starts_with("goroutine "))
-        .filter_map(|line| Some(line.split_once('[')?.1.split_once(']')?.0.to_owned()))
+        .filter_map(|line| Some(line.split_once('[')?.1.split_once(']')?.0))
+        // Behind the reason may stand that the goroutine is tied to its thread.
+        .map(|status| status.split(", ").next().unwrap_or(status).to_owned())
         .collect();
     waits.sort();
     waits
