@@ -1,7 +1,7 @@
 //! The one order made of many rings.
 //!
 //! Each M's groups are in order already. Between Ms, clocks are not to be trusted, numbers are: a
-//! group comes out when for each of its [`Stamp`]s the structure is at that number. Of the groups
+//! group comes out when for each of its [`Stamp`](crate::ring::Stamp)s the structure is at that number. Of the groups
 //! that may come out, the earliest does; if a group had to wait for one with a later time, its own
 //! time is raised, so that times never go back.
 //!

@@ -1,7 +1,7 @@
 //! Go's `package context`: what carries a cancellation, a deadline and values across calls.
 //!
 //! A [`Context`] is a link in a chain: to its parent, with one thing of its own. What can be
-//! cancelled is a [`Node`]; nodes are a tree from the top down, and hold no context, so there are no
+//! cancelled is a node; nodes are a tree from the top down, and hold no context, so there are no
 //! cycles. A node knows its parent weakly, only to leave it when it is cancelled.
 //!
 //! **Order.** Cancelling takes a node's error, channel, timer and children out under its lock and
