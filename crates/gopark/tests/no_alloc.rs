@@ -385,14 +385,15 @@ fn in_live_two_ps_at_work_allocate_nothing() {
                     assert_eq!(pongs.recv(), Some(n + 1));
                 }
             };
-            play(100);
+            play(50);
             // Both run at this moment, so both Ps are taken, and stay taken.
             here.fetch_add(1, SeqCst);
             while here.load(SeqCst) < 2 {
                 std::hint::spin_loop();
             }
             let (thread, before) = (thread::current().id(), calls());
-            play(2_000);
+            // Well within a time slice, or one of them would be stopped.
+            play(300);
             let counted = calls() - before;
             assert_eq!(thread::current().id(), thread);
             // Neither leaves its P before both have counted.
