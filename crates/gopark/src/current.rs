@@ -52,6 +52,21 @@ pub(crate) fn m_of_runtime() -> NonNull<M> {
     m().unwrap_or_else(|| no_m())
 }
 
+thread_local! {
+    /// Whether this thread is sysmon's.
+    static SYSMON: Cell<bool> = const { Cell::new(false) };
+}
+
+/// This thread is sysmon's from now on.
+pub(crate) fn set_sysmon() {
+    SYSMON.set(true);
+}
+
+/// Whether this thread is sysmon's.
+pub(crate) fn is_sysmon() -> bool {
+    SYSMON.get()
+}
+
 /// The M this code runs on, if it runs inside a run.
 #[inline(never)]
 pub(crate) fn m() -> Option<NonNull<M>> {

@@ -178,6 +178,9 @@ pub(crate) struct Sched<Pl: Platform> {
     obj_ids: [AtomicU32; IdKind::COUNT],
     /// The Ms, made as needed and kept until the end.
     ms: UnsafeCell<Vec<&'static M>>,
+    /// Where it lies and how many are in it, for those that may not take the lock.
+    table_start: *const &'static M,
+    table_len: AtomicU32,
     /// Channels and WaitGroups, for snapshots; only while recording.
     things: Lock<Vec<Weak<dyn Look>>>,
     /// Whether Ms record.
@@ -226,6 +229,7 @@ pub(crate) struct Setup {
 impl<Pl: Platform> Sched<Pl> {
     /// A scheduler with its Ps, all idle, and no M yet.
     pub(crate) fn new(pl: Pl, setup: &Setup, stacks: Stacks) -> Self {
+        let mut ms: Vec<&'static M> = Vec::with_capacity(MAX_MS as usize);
         let ps: Box<[OnceLock<Box<P>>]> = (0..MAX_PS).map(|_| OnceLock::new()).collect();
         for (i, place) in ps.iter().take(setup.procs).enumerate() {
             let p = place.get_or_init(|| Box::new(P::new(PId(i as u32))));
@@ -277,7 +281,9 @@ impl<Pl: Platform> Sched<Pl> {
             goids: AtomicU64::new(1),
             timer_ids: AtomicU64::new(1),
             obj_ids: [const { AtomicU32::new(1) }; IdKind::COUNT],
-            ms: UnsafeCell::new(Vec::with_capacity(MAX_MS as usize)),
+            table_start: ms.as_mut_ptr(),
+            table_len: AtomicU32::new(0),
+            ms: UnsafeCell::new(ms),
             things: Lock::new(Vec::new()),
             recording: setup.recording,
             seed: setup.seed,
@@ -334,7 +340,26 @@ impl<Pl: Platform> Sched<Pl> {
 
     /// Takes the scheduler's lock. Never with another lock held.
     pub(crate) fn lock(&self) -> Guard<'_, Locked> {
-        self.locked.lock()
+        match self.locked.try_lock() {
+            Some(locked) => locked,
+            None => self.lock_slow(),
+        }
+    }
+
+    #[cold]
+    fn lock_slow(&self) -> Guard<'_, Locked> {
+        if !crate::current::is_sysmon() {
+            return self.locked.lock();
+        }
+        // Whoever has it may wait for malloc, and only sysmon can let the one go on that is inside.
+        let since = self.pl.now();
+        loop {
+            std::thread::park_timeout(std::time::Duration::from_millis(1));
+            if let Some(locked) = self.locked.try_lock() {
+                return locked;
+            }
+            self.lock_is_stuck(since);
+        }
     }
 
     /// Lets others act; no lock is held.
@@ -390,7 +415,19 @@ impl<Pl: Platform> Sched<Pl> {
         // Freed when the scheduler is dropped; `'static` stands for that, as in `p`.
         let m: &'static M = Box::leak(m);
         table.push(m);
+        // Release: whoever sees the number sees the entry.
+        self.table_len.store(table.len() as u32, Ordering::Release);
         m
+    }
+
+    /// As [`Sched::table`], without the lock: for who may not wait for it. The table has room for all
+    /// there can be, so it never moves.
+    fn table_unlocked(&self) -> impl Iterator<Item = &'static M> {
+        let len = self.table_len.load(Ordering::Acquire) as usize;
+        let first = self.table_start;
+        // SAFETY: the table was made with room for MAX_MS and never grows beyond, so its memory stays
+        // where it is; the first `len` entries were written before `len` was, and never change.
+        (0..len).map(move |i| unsafe { *first.add(i) })
     }
 
     /// All Ms whose threads are there, also those nobody needed yet; under the lock.

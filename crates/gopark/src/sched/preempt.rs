@@ -425,10 +425,19 @@ impl<Pl: Platform> Sched<Pl> {
         true
     }
 
+    /// sysmon waits for the scheduler's lock since then: if that is long, the back-stop acts.
+    pub(super) fn lock_is_stuck(&self, since: Nanos) {
+        let now = self.pl.now();
+        let stuck = now.minus(since);
+        if stuck >= STUCK {
+            self.emergency(self.sysmon_m(), stuck, now);
+        }
+    }
+
     /// The back-stop: lets the longest suspended goroutine go on without a P.
     fn emergency(&self, m: &M, stuck: Nanos, now: Nanos) {
-        let locked = self.lock();
-        let held = self.table(&locked).iter().copied().filter(|other| {
+        // Not under the lock: whoever has it may be the one that waits.
+        let held = self.table_unlocked().filter(|other| {
             other.claim.get() == HELD && other.claim.in_user() && !other.hold.is_lost()
         });
         // The one that was let go longest ago, so that each gets its turn.
@@ -436,7 +445,6 @@ impl<Pl: Platform> Sched<Pl> {
         else {
             return;
         };
-        drop(locked);
         let Some(g) = next.curg.get().filter(|g| g.word.get() == RUNNABLE) else { return };
         next.hold.let_go_at.store(now.0, Ordering::Relaxed);
         if let Some(cpu) = self.pl.cpu_time(next) {

@@ -252,6 +252,7 @@ fn make_thread(sched: &'static Sched<Live>, id: MId) {
 
 /// sysmon's thread.
 fn watch(sched: &'static Sched<Live>) {
+    crate::current::set_sysmon();
     let mut sysmon = Sysmon::new(MAX_PS);
     let threads = &sched.pl.threads;
     while !threads.over.load(Ordering::SeqCst) {
