@@ -133,6 +133,8 @@ impl Threads {
         }
         drop(ended);
         // Threads of ours end without a panic or take the process with them.
+        // The end may have come before its thread was known to `over`.
+        sysmon.thread().unpark();
         let _ = sysmon.join();
         // One that waits for malloc may do so as long as a suspended goroutine is inside it.
         let_go(sched);
